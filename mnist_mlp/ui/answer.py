@@ -1,0 +1,73 @@
+"""The answer: the three likeliest digits, what the network saw, and how that came about."""
+
+import base64
+from typing import Any
+
+import gradio as gr
+import numpy as np
+from PIL import Image
+
+from mnist_mlp.classify import Reading
+from mnist_mlp.preprocess import Stages
+from mnist_mlp.ui.assets import component_files
+
+THUMBNAIL = 96
+
+
+class Answer(gr.HTML):
+    """Shows readings: those that Python sets and those of the document's event "reading"."""
+
+    def __init__(self, **options: Any):
+        super().__init__(
+            value=None, apply_default_css=False, **component_files("answer"), **options
+        )
+
+    def postprocess(self, value: dict | None) -> dict | None:
+        return value
+
+    def api_info(self) -> dict[str, Any]:
+        return {"type": "object", "description": "revision, guesses, stages"}
+
+    def example_payload(self) -> Any:
+        return {"revision": 1, "guesses": [{"digit": 7, "probability": 0.98}], "stages": []}
+
+    def example_value(self) -> Any:
+        return self.example_payload()
+
+
+def as_json(reading: Reading, revision: int) -> dict[str, Any]:
+    """A reading as the page gets it; without ink both lists are empty."""
+    return {
+        "revision": revision,
+        "guesses": [
+            {"digit": guess.digit, "probability": round(guess.probability, 4)}
+            for guess in reading.guesses
+        ],
+        "stages": _stage_images(reading.stages) if reading.stages else [],
+    }
+
+
+def _stage_images(stages: Stages) -> list[dict[str, Any]]:
+    """The five stages in order, the large ones as thumbnails."""
+    white_on_black = _thumbnail(stages.white_on_black)
+    images = (
+        255 - white_on_black,
+        white_on_black,
+        _thumbnail(stages.cropped),
+        stages.scaled,
+        stages.centred,
+    )
+    return [
+        {
+            "width": image.shape[1],
+            "height": image.shape[0],
+            "pixels": base64.b64encode(np.ascontiguousarray(image)).decode(),
+        }
+        for image in images
+    ]
+
+
+def _thumbnail(image: np.ndarray) -> np.ndarray:
+    picture = Image.fromarray(image)
+    picture.thumbnail((THUMBNAIL, THUMBNAIL), Image.Resampling.BOX)
+    return np.asarray(picture)
