@@ -131,6 +131,8 @@ def open_picture(path: Path) -> Image.Image:
         picture.load()
     except FileNotFoundError as error:
         raise PictureError("There is no such file.") from error
+    except IsADirectoryError as error:
+        raise PictureError("This is a folder, not a picture.") from error
     except UnidentifiedImageError as error:
         raise PictureError("This is not a picture in a format that can be read.") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:

@@ -258,8 +258,6 @@ class _Run:
             ),
             start=1,
         ):
-            if self._is_told_to_stop():
-                break
             loss = self._step(images, labels, totals)
             if not math.isfinite(loss):
                 raise TrainingError(
@@ -275,6 +273,8 @@ class _Run:
                 running_accuracy=totals.correct / totals.images,
                 images_per_second=totals.images * self.world / totals.seconds,
             )
+            if self._is_told_to_stop():
+                break
         return self._over_all_processes(totals)
 
     def _order(self) -> Tensor:

@@ -9,6 +9,7 @@ const ASK_EVERY = 50; // ms
 const GIVE_UP_AFTER = 5000; // ms
 const INK = "#14161a";
 
+const root = element.querySelector(".pad");
 const canvas = element.querySelector("canvas");
 const context = canvas.getContext("2d");
 const hint = element.querySelector(".hint");
@@ -74,6 +75,7 @@ let waitingFor = null; // the request under way
 
 function changed() {
   revision++;
+  root.dataset.state = "waiting";
   showState();
   askSoon();
 }
@@ -94,6 +96,7 @@ async function ask() {
     if (waitingFor !== request) return;
     waitingFor = null;
     if (asked !== revision) askSoon();
+    else root.dataset.state = "answered";
   };
   const patience = setTimeout(settle, GIVE_UP_AFTER);
   try {
@@ -143,8 +146,6 @@ function extend(event) {
 
 canvas.addEventListener("pointerdown", (event) => {
   if (pointer !== null || event.button !== 0) return;
-  event.preventDefault();
-  canvas.focus({ preventScroll: true });
   if (history[place].length >= MAX_STROKES) {
     note.textContent = "The pad is full. Undo or clear to go on.";
     return;

@@ -14,6 +14,9 @@ THEME = gr.themes.Default(
     primary_hue="orange", neutral_hue="slate", font=FONTS, font_mono=["ui-monospace", "monospace"]
 )
 
+# Answers come in milliseconds: gradio's own clock over them would only blink.
+CSS = '#answer [data-testid="status-tracker"] { display: none; }'
+
 
 def build_page(classifier: Classifier, notice: str = "") -> gr.Blocks:
     """The page on these weights; a notice, if any, stands at its top."""
@@ -35,6 +38,7 @@ def serve(page: gr.Blocks, *, host: str, port: int, share: bool, open_browser: b
             server_port=port,
             share=share,
             theme=THEME,
+            css=CSS,
             quiet=True,
             show_error=True,
             ssr_mode=False,

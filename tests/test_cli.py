@@ -1,0 +1,226 @@
+"""The command lines, as processes."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from sklearn.metrics import accuracy_score
+
+from mnist_mlp.classify import Classifier
+from mnist_mlp.data import read_drawings
+from mnist_mlp.model import load_weights, save_weights
+from mnist_mlp.preprocess import Drawing, render
+from tests.conftest import REPOSITORY
+
+QUICK = ("--epochs", "1", "--batch-size", "256", "--hidden-sizes", "32")
+
+
+def run(*arguments: str | Path, **options) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, *map(str, arguments)],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        **options,
+    )
+
+
+@pytest.fixture
+def seven(tmp_path: Path) -> Path:
+    drawing = Drawing.from_lists([[[60, 200, 110], [50, 50, 220]]])
+    Image.fromarray(render(drawing)).save(tmp_path / "seven.png")
+    return tmp_path / "seven.png"
+
+
+@pytest.mark.parametrize(
+    "command", [("app.py",), ("train.py",), ("-m", "mnist_mlp"), ("-m", "mnist_mlp", "predict")]
+)
+def test_help_needs_no_heavy_import(command: tuple[str, ...]):
+    result = run("-X", "importtime", *command, "--help")
+    assert result.returncode == 0
+    assert "usage" in result.stdout
+    for module in ("torch", "gradio", "numpy", "matplotlib", "PIL"):
+        assert f" {module}\n" not in result.stderr
+
+
+def test_the_core_does_not_know_gradio():
+    modules = [path.stem for path in (REPOSITORY / "mnist_mlp").glob("[a-z]*.py")]
+    imports = "; ".join(f"import mnist_mlp.{module}" for module in modules)
+    result = run("-c", f"{imports}; import sys; sys.exit('gradio' in sys.modules)")
+    assert result.returncode == 0, result.stderr
+
+
+class TestPredict:
+    def test_a_line_a_picture(self, seven: Path):
+        result = run("-m", "mnist_mlp", "predict", seven)
+        assert result.returncode == 0
+        assert result.stdout.startswith(f"{seven}: 7 (")
+        assert result.stdout.count("%") == 3
+
+    def test_json_has_the_form_that_other_tools_read(self, seven: Path, classifier: Classifier):
+        result = run("-m", "mnist_mlp", "predict", seven, "--json", "--top", "2")
+        expected = classifier.read_picture(Image.open(seven), top=2)
+        assert json.loads(result.stdout) == {
+            "file": str(seven),
+            "number": "7",
+            "digits": [
+                {
+                    "box": list(expected.stages.box),
+                    "top": [
+                        {"digit": guess.digit, "probability": pytest.approx(guess.probability)}
+                        for guess in expected.guesses
+                    ],
+                }
+            ],
+            "error": None,
+        }
+
+    def test_one_bad_picture_among_good_ones(self, seven: Path, tmp_path: Path):
+        (tmp_path / "text.png").write_text("hello")
+        Image.new("L", (40, 40), 255).save(tmp_path / "blank.png")
+        files = (tmp_path / "text.png", seven, tmp_path / "blank.png", tmp_path / "none.png")
+        result = run("-m", "mnist_mlp", "predict", *files, "--json")
+        text, good, blank, none = map(json.loads, result.stdout.splitlines())
+        assert result.returncode == 1
+        assert good["number"] == "7"
+        assert "not a picture" in text["error"]
+        assert blank["error"] == "nothing drawn"
+        assert "no such file" in none["error"]
+        assert result.stderr == ""
+
+    def test_unusable_weights(self, seven: Path):
+        result = run("-m", "mnist_mlp", "predict", seven, "--weights", "nowhere.safetensors")
+        assert result.returncode == 2
+        assert result.stderr == "nowhere.safetensors: there is no such weights file.\n"
+
+    def test_wrong_usage(self):
+        assert run("-m", "mnist_mlp", "predict").returncode == 2
+
+
+class TestEvaluate:
+    def test_drawings_as_json(self, val_anywhere_file: Path, classifier: Classifier):
+        result = run("-m", "mnist_mlp", "evaluate", "--json", "--drawings", val_anywhere_file)
+        (entry,) = json.loads(result.stdout)
+        assert set(entry) == {"set", "n", "top1", "top3", "ece", "seconds"}
+        labelled = read_drawings(val_anywhere_file)
+        guesses = [classifier.read_drawing(d).guesses[0].digit for d in labelled.drawings]
+        assert entry["n"] == 1_772
+        assert entry["top1"] == pytest.approx(accuracy_score(labelled.labels, guesses), abs=2e-3)
+
+    def test_mnist_with_the_tutorials_weights(self, mnist, tutorial_folder: Path):
+        weights = tutorial_folder / "best_model.pth"
+        result = run("-m", "mnist_mlp", "evaluate", "--json", "--weights", weights)
+        (entry,) = json.loads(result.stdout)
+        assert entry["n"] == len(mnist.test)
+        assert entry["top1"] == pytest.approx(0.9756)
+
+    def test_without_mnist_the_sample_is_scored_and_named(self, offline_environment):
+        result = run("-m", "mnist_mlp", "evaluate", env=offline_environment)
+        assert result.returncode == 0
+        assert "MNIST sample test" in result.stdout
+        assert "sample of 5,000 MNIST digits" in result.stderr
+
+    def test_a_bad_file_of_drawings(self, tmp_path: Path):
+        (tmp_path / "bad.ndjson").write_text("{}\n")
+        result = run("-m", "mnist_mlp", "evaluate", "--drawings", tmp_path / "bad.ndjson")
+        assert result.returncode == 2
+        assert result.stderr.startswith(f"{tmp_path / 'bad.ndjson'}:1: ")
+
+
+class TestTrain:
+    def test_it_writes_weights_history_and_curves(self, tmp_path: Path, offline_environment):
+        result = run("train.py", *QUICK, "--output", tmp_path, env=offline_environment)
+        assert result.returncode == 0, result.stderr
+        assert "Epoch 1/1: loss" in result.stdout
+        assert "Device: " in result.stdout
+        assert "sample of 5,000" in result.stdout
+        model, metadata = load_weights(tmp_path / "weights.safetensors")
+        history = json.loads((tmp_path / "history.json").read_text())
+        assert model.hidden_sizes == (32,)
+        assert metadata["data"] == "MNIST sample"
+        assert metadata["test_accuracy"] == history["epochs"][0]["test_accuracy"]
+        assert metadata["config"] == history["config"]
+        with Image.open(tmp_path / "training_curves.png") as curves:
+            assert curves.width > 2 * curves.height
+
+    @pytest.mark.parametrize(
+        ("option", "value", "complaint"),
+        [
+            ("--learning-rate", "-1", "learning rate"),
+            ("--preset", "magic", "preset"),
+            ("--optimizer", "magic", "optimizer"),
+            ("--hidden-sizes", "9999", "2,048"),
+            ("--device", "abacus", "abacus"),
+        ],
+    )
+    def test_wrong_settings(self, tmp_path: Path, option: str, value: str, complaint: str):
+        result = run("train.py", option, value, "--output", tmp_path)
+        assert result.returncode == 2
+        assert complaint in result.stderr
+        assert len(result.stderr.splitlines()) == 1
+
+    def test_a_loss_that_is_no_number(self, tmp_path: Path, offline_environment):
+        options = ("--optimizer", "sgd", "--learning-rate", "10", "--output", tmp_path)
+        result = run("train.py", *options, env=offline_environment)
+        assert result.returncode == 1
+        assert "learning rate 10 is too high" in result.stderr
+        assert "Traceback" not in result.stderr
+
+    def test_ctrl_c_keeps_the_best_so_far(self, tmp_path: Path, offline_environment):
+        process = subprocess.Popen(
+            [sys.executable, "-u", "train.py", "--epochs", "10000", "--output", str(tmp_path)],
+            cwd=REPOSITORY,
+            env=offline_environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        while "Epoch     2/" not in process.stdout.readline():
+            pass
+        process.send_signal(signal.SIGINT)
+        output, errors = process.communicate(timeout=60)
+        assert process.returncode == 130
+        assert "Traceback" not in errors
+        assert "Best epoch" in output
+        load_weights(tmp_path / "weights.safetensors")
+
+    def test_ctrl_c_before_training(self, tmp_path: Path):
+        process = subprocess.Popen(
+            [sys.executable, "train.py", "--output", str(tmp_path)],
+            cwd=REPOSITORY,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        time.sleep(0.7)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+        assert process.returncode == 130
+        assert "Traceback" not in errors
+
+    def test_two_processes_train_as_well_as_one(self, mnist, tmp_path: Path):
+        assert len(mnist.train) == 55_000
+        epochs = ("--epochs", "2", "--output")
+        one = run("train.py", *epochs, tmp_path / "one")
+        launcher = ("-m", "torch.distributed.run", "--nproc_per_node=2", "--master_port=29517")
+        two = run(*launcher, "train.py", *epochs, tmp_path / "two")
+        assert one.returncode == two.returncode == 0, two.stderr
+        accuracies = [
+            load_weights(tmp_path / name / "weights.safetensors")[1]["test_accuracy"]
+            for name in ("one", "two")
+        ]
+        assert accuracies[1] == pytest.approx(accuracies[0], abs=0.003)
+        assert two.stdout.count("Best epoch") == 1
+
+
+def test_weights_trained_here_are_read_by_the_other_commands(tmp_path: Path, classifier, seven):
+    path = tmp_path / "copy.safetensors"
+    save_weights(classifier.model, path)
+    result = run("-m", "mnist_mlp", "predict", seven, "--weights", path, env=dict(os.environ))
+    assert result.stdout.startswith(f"{seven}: 7 (")
