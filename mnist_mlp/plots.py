@@ -1,9 +1,11 @@
 """Figures, made with matplotlib's object interface so that no window or global state is needed."""
 
+import textwrap
 from collections.abc import Sequence
 
 from matplotlib.figure import Figure
 
+from mnist_mlp.preprocess import STAGE_CAPTIONS, Stages
 from mnist_mlp.training import EpochEnd
 
 
@@ -24,4 +26,15 @@ def training_curves(history: Sequence[EpochEnd]) -> Figure:
     for axes in (loss, accuracy):
         axes.grid(alpha=0.3)
         axes.xaxis.get_major_locator().set_params(integer=True)
+    return figure
+
+
+def preprocessing(stages: Stages) -> Figure:
+    """A drawing on its way to 28 x 28, stage by stage."""
+    figure = Figure(figsize=(11, 2.9), layout="constrained")
+    panels = figure.subplots(1, len(stages.images))
+    for axes, image, caption in zip(panels, stages.images, STAGE_CAPTIONS, strict=True):
+        axes.imshow(image, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+        axes.set_title(textwrap.fill(caption, 20), fontsize=10)
+        axes.set(xticks=[], yticks=[])
     return figure

@@ -104,6 +104,15 @@ def _strokes(drawing: list) -> list[np.ndarray]:
     return strokes
 
 
+STAGE_CAPTIONS = (
+    "Your ink on white",
+    "Inverted, like MNIST",
+    "Cropped, pen width as in MNIST",
+    "Longer side scaled to 20 pixels",
+    "Centre of mass in the middle of 28 by 28",
+)
+
+
 @dataclass(frozen=True)
 class Stages:
     """What happens to a drawing, step by step; all images are uint8, (height, width)."""
@@ -117,6 +126,17 @@ class Stages:
     @property
     def black_on_white(self) -> np.ndarray:
         return 255 - self.white_on_black
+
+    @property
+    def images(self) -> tuple[np.ndarray, ...]:
+        """All five in their order, as STAGE_CAPTIONS names them."""
+        return (
+            self.black_on_white,
+            self.white_on_black,
+            self.cropped,
+            self.scaled,
+            self.centred,
+        )
 
 
 def open_picture(path: Path) -> Image.Image:

@@ -17,7 +17,6 @@ from mnist_mlp.data import (
     read_drawings,
 )
 
-REPOSITORY = Path(__file__).parent.parent
 # A proxy that nobody serves: what runs with it sees a machine without a network.
 NO_NETWORK = dict.fromkeys(("http_proxy", "https_proxy"), "http://127.0.0.1:9")
 

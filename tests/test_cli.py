@@ -16,8 +16,8 @@ from mnist_mlp.classify import Classifier
 from mnist_mlp.data import read_drawings
 from mnist_mlp.model import load_weights, save_weights
 from mnist_mlp.preprocess import Drawing, render
-from tests.conftest import REPOSITORY
 
+REPOSITORY = Path(__file__).parent.parent
 QUICK = ("--epochs", "1", "--batch-size", "256", "--hidden-sizes", "32")
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from mnist_mlp.classify import Reading
-from mnist_mlp.preprocess import Stages
+from mnist_mlp.preprocess import STAGE_CAPTIONS, Stages
 from mnist_mlp.ui.assets import component_files
 
 THUMBNAIL = 96
@@ -19,7 +19,11 @@ class Answer(gr.HTML):
 
     def __init__(self, **options: Any):
         super().__init__(
-            value=None, apply_default_css=False, **component_files("answer"), **options
+            value=None,
+            captions=STAGE_CAPTIONS,
+            apply_default_css=False,
+            **component_files("answer"),
+            **options,
         )
 
     def postprocess(self, value: dict | None) -> dict | None:
@@ -49,14 +53,7 @@ def as_json(reading: Reading, revision: int) -> dict[str, Any]:
 
 def _stage_images(stages: Stages) -> list[dict[str, Any]]:
     """The five stages in order, the large ones as thumbnails."""
-    white_on_black = _thumbnail(stages.white_on_black)
-    images = (
-        255 - white_on_black,
-        white_on_black,
-        _thumbnail(stages.cropped),
-        stages.scaled,
-        stages.centred,
-    )
+    images = [_thumbnail(image) for image in stages.images]
     return [
         {
             "width": image.shape[1],

@@ -6,9 +6,9 @@ from typing import Any
 import gradio as gr
 
 from mnist_mlp.classify import Classifier
-from mnist_mlp.preprocess import DEFAULT_BRUSH, Drawing, DrawingError
+from mnist_mlp.preprocess import Drawing, DrawingError
 from mnist_mlp.ui.answer import Answer, as_json
-from mnist_mlp.ui.pad import Pad
+from mnist_mlp.ui.pad import Pad, checked
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ def build_draw_tab(classifier: Classifier) -> DrawTab:
     async def read(value: Any) -> dict[str, Any]:
         """Answer a pad that is being drawn on; a bad drawing comes back as one sentence."""
         try:
-            drawing, revision = _checked(value)
+            drawing, revision = checked(value)
         except DrawingError as error:
             return {"revision": 0, "error": str(error)}
         return answer_of(drawing, revision)
@@ -49,10 +49,3 @@ def build_draw_tab(classifier: Classifier) -> DrawTab:
         show_progress="hidden",
     )
     return DrawTab(pad, answer)
-
-
-def _checked(value: Any) -> tuple[Drawing, int]:
-    if not isinstance(value, dict) or not isinstance(value.get("revision"), int):
-        raise DrawingError("A pad posts its drawing, brush and revision.")
-    drawing = Drawing.from_lists(value.get("drawing"), value.get("brush", DEFAULT_BRUSH))
-    return drawing, value["revision"]

@@ -56,7 +56,9 @@ function paintFrom({ xs, ys }, first) {
   context.lineCap = context.lineJoin = "round";
   context.beginPath();
   context.moveTo(xs[first], ys[first]);
-  for (let i = first; i < xs.length; i++) context.lineTo(xs[i], ys[i]);
+  // A line without length would not be drawn, and a tap is to leave a dot.
+  if (xs.length === 1) context.lineTo(xs[0] + 0.01, ys[0]);
+  for (let i = first + 1; i < xs.length; i++) context.lineTo(xs[i], ys[i]);
   context.stroke();
 }
 

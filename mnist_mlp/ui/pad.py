@@ -1,32 +1,44 @@
 """The drawing pad: strokes in, answers while the pen is still moving."""
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Annotated, Any
 
 import gradio as gr
 from gradio.data_classes import GradioModel
-from pydantic import ModelWrapValidatorHandler, ValidationError, model_validator
+from pydantic import WithJsonSchema, model_validator
 
 from mnist_mlp.preprocess import DEFAULT_BRUSH, Drawing, DrawingError
 from mnist_mlp.ui.assets import component_files
 
+_NUMBERS = {"type": "array", "items": {"type": "number"}}
+_STROKES = {"type": "array", "items": {"type": "array", "items": _NUMBERS}}
+
 
 class PadValue(GradioModel):
-    """What the pad holds, in pad units: 256 x 256, y down."""
+    """What the pad holds, in pad units: 256 x 256, y down.
 
-    drawing: list[list[list[float]]]  # strokes, each a list of x and a list of y
-    brush: float = DEFAULT_BRUSH
-    revision: int = 0  # counts the changes, so that an old answer never replaces a newer one
+    The types are for the API's description. What is posted is checked by `checked`, whose
+    sentences are meant for people.
+    """
 
-    @model_validator(mode="wrap")
+    # Strokes, each a list of x and a list of y.
+    drawing: Annotated[Any, WithJsonSchema(_STROKES)] = None
+    brush: Annotated[Any, WithJsonSchema({"type": "number"})] = DEFAULT_BRUSH
+    # Counts the changes, so that an old answer never replaces a newer one.
+    revision: Annotated[Any, WithJsonSchema({"type": "integer"})] = 0
+
+    @model_validator(mode="before")
     @classmethod
-    def _in_one_sentence(cls, value: Any, handler: ModelWrapValidatorHandler) -> "PadValue":
-        try:
-            return handler(value)
-        except ValidationError as error:
-            raise gr.Error(
-                "A drawing is a list of strokes, each a list of x and a list of y, all numbers."
-            ) from error
+    def _take_anything(cls, value: Any) -> dict:
+        return value if isinstance(value, dict) else {}
+
+
+def checked(value: Any) -> tuple[Drawing, int]:
+    """The drawing and the revision of a posted value; raises DrawingError with one sentence."""
+    if not isinstance(value, dict) or type(value.get("revision")) is not int:
+        raise DrawingError("A pad posts its drawing, its brush and its revision, an integer.")
+    drawing = Drawing.from_lists(value.get("drawing"), value.get("brush", DEFAULT_BRUSH))
+    return drawing, value["revision"]
 
 
 class Pad(gr.HTML):
@@ -48,11 +60,10 @@ class Pad(gr.HTML):
             **options,
         )
 
-    def preprocess(self, payload: PadValue | None) -> tuple[Drawing, int]:
+    def preprocess(self, payload: PadValue) -> tuple[Drawing, int]:
         """The drawing and its revision; raises gr.Error with one sentence for a bad one."""
-        payload = payload or PadValue(drawing=[])
         try:
-            return Drawing.from_lists(payload.drawing, payload.brush), payload.revision
+            return checked(payload.model_dump())
         except DrawingError as error:
             raise gr.Error(str(error)) from error
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import os
 import webbrowser
 
 import gradio as gr
@@ -31,6 +32,7 @@ def build_page(classifier: Classifier, notice: str = "") -> gr.Blocks:
 
 def serve(page: gr.Blocks, *, host: str, port: int, share: bool, open_browser: bool) -> None:
     """Serve the page until Ctrl-C; where no public link can be had, say so and go on without."""
+    _pass_by_the_proxy_to(host)
     # What gradio prints while it launches is replaced by our own few lines.
     with contextlib.redirect_stdout(io.StringIO()):
         page.launch(
@@ -54,3 +56,10 @@ def serve(page: gr.Blocks, *, host: str, port: int, share: bool, open_browser: b
     if open_browser:
         webbrowser.open(page.share_url or page.local_url)
     page.block_thread()
+
+
+def _pass_by_the_proxy_to(host: str) -> None:
+    """Gradio asks its own page whether it is up, and a proxy could not tell it."""
+    for name in ("no_proxy", "NO_PROXY"):
+        hosts = filter(None, (os.environ.get(name), "localhost", "127.0.0.1", host))
+        os.environ[name] = ",".join(hosts)
