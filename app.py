@@ -24,6 +24,9 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--data-dir", type=Path, help="where MNIST is or goes (default: MNIST_DATA_DIR, else data)"
     )
+    parser.add_argument(
+        "--train-jobs", type=int, default=1, metavar="N", help="runs at a time (default: 1)"
+    )
     parser.add_argument("--no-browser", action="store_true", help="do not open the browser")
     return parser.parse_args(arguments)
 
@@ -40,11 +43,13 @@ def free_port(host: str, first: int) -> int:
 
 def main() -> int:
     options = parse_arguments()
-    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "GRADIO_RUN_HISTORY": "False"}
 
     from mnist_mlp.classify import load_or_shipped
     from mnist_mlp.model import WeightsError
+    from mnist_mlp.ui.jobs import TrainingLine
     from mnist_mlp.ui.page import build_page, serve
+    from mnist_mlp.ui.sessions import Sessions
 
     try:
         port = free_port(options.host, options.port)
@@ -56,8 +61,10 @@ def main() -> int:
         print(f"Port {options.port} is taken; the page takes {port}.")
     if notice:
         print(notice)
+    sessions = Sessions(classifier, TrainingLine(max(1, options.train_jobs), options.data_dir))
     serve(
-        build_page(classifier, notice),
+        build_page(sessions, notice),
+        sessions,
         host=options.host,
         port=port,
         share=options.share,

@@ -41,6 +41,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     settings.add_argument(
         "--augment", action=argparse.BooleanOptionalAction, help="distort each image at random"
     )
+    settings.add_argument("--train-images", type=int, help="train on the first so many (all)")
     settings.add_argument("--seed", type=int, help="the same seed gives the same weights on a CPU")
     machine = parser.add_argument_group("machine and files")
     machine.add_argument(

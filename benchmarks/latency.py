@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import _repository  # noqa: F401
@@ -18,14 +18,7 @@ from playwright.sync_api import Browser, Page
 from mnist_mlp.classify import Classifier
 from mnist_mlp.data import DataError, default_data_dir, read_drawings
 from mnist_mlp.preprocess import PAD_SIZE, Drawing
-from tests.browser.driver import (
-    REPOSITORY,
-    chromium,
-    clear,
-    open_page,
-    running_app,
-    settled_answer,
-)
+from tests.browser.driver import REPOSITORY, chromium, open_page, running_app, settled_answer
 
 BAR_STROKE_END = 30  # times sooner than gr.Sketchpad, from pointer up to the painted answer
 BAR_WHILE_DRAWING = 2  # times our page with an idle `read`, from pointer move to painted answer
@@ -34,6 +27,7 @@ BAR_READING = 1.5  # ms to render, preprocess and classify a drawing on one core
 APPS = Path(__file__).parent / "apps"
 STOPWATCH = Path(__file__).parent / "stopwatch.js"
 DRAWING_SIDE = 200  # CSS pixels; there is room for them in the middle of either pad
+POINTS_A_STROKE = 16
 
 LabelledDrawing = tuple[Drawing, int]
 
@@ -72,6 +66,15 @@ def single_strokes(digits: list[LabelledDrawing]) -> list[LabelledDrawing]:
         if len(drawing.strokes) == 1:
             first.setdefault(label, drawing)
     return [(drawing, label) for label, drawing in sorted(first.items())]
+
+
+def thinned(drawing: Drawing) -> Drawing:
+    """Each stroke in few straight lines: without a GPU gr.Sketchpad takes long over each move."""
+    strokes = [
+        stroke[np.linspace(0, len(stroke) - 1, POINTS_A_STROKE).round().astype(int)]
+        for stroke in drawing.strokes
+    ]
+    return replace(drawing, strokes=tuple(strokes))
 
 
 def draw(page: Page, drawing: Drawing) -> None:
@@ -128,10 +131,12 @@ def compare_stroke_ends(browser: Browser, digits: list[LabelledDrawing]) -> bool
     with ExitStack() as apps:
         urls = {side: apps.enter_context(running_app(script=side.script)) for side in waits}
         for side, url in urls.items():
-            wait_after_stroke(side, browser, url, digits[0][0])  # a first answer takes longer
+            wait_after_stroke(
+                side, browser, url, thinned(digits[0][0])
+            )  # a first answer takes longer
         for drawing, label in digits:
             for side, url in urls.items():
-                wait, answer = wait_after_stroke(side, browser, url, drawing)
+                wait, answer = wait_after_stroke(side, browser, url, thinned(drawing))
                 waits[side].append(wait)
                 right[side] += answer == str(label)
     for side in waits:
@@ -156,7 +161,8 @@ def wait_after_stroke(
     page.add_script_tag(path=STOPWATCH)
     page.evaluate(f"watchStrokeEnd(() => {side.is_answered})")
     draw(page, drawing)
-    wait, answer = page.evaluate("latency"), page.locator(side.answer).inner_text()
+    wait = page.wait_for_function("window.latency").json_value()
+    answer = page.locator(side.answer).inner_text()
     page.context.close()
     return wait, answer
 
@@ -175,7 +181,7 @@ def compare_while_drawing(browser: Browser, digits: list[LabelledDrawing]) -> bo
             for page in pages.values():
                 draw(page, drawing)
                 settled_answer(page)
-                clear(page)
+                page.get_by_role("button", name="Clear").click()
         waits = {name: page.evaluate("latencies") for name, page in pages.items()}
     for name in scripts:
         report(f"pointer move to painted answer, {name}", waits[name])

@@ -2,14 +2,14 @@
 
 // `latency`: from the next pointer up till isAnswered() holds.
 function watchStrokeEnd(isAnswered) {
-  window.latency = new Promise((resolve) => {
-    const start = ({ timeStamp }) => {
-      const look = () =>
-        isAnswered() ? resolve(performance.now() - timeStamp) : requestAnimationFrame(look);
-      requestAnimationFrame(look);
+  const start = ({ timeStamp }) => {
+    const look = () => {
+      if (isAnswered()) window.latency = performance.now() - timeStamp;
+      else requestAnimationFrame(look);
     };
-    addEventListener("pointerup", start, { capture: true, once: true });
-  });
+    requestAnimationFrame(look);
+  };
+  addEventListener("pointerup", start, { capture: true, once: true });
 }
 
 // `latencies`: from each pointer move that changed the drawing to the answer to just that drawing.

@@ -44,6 +44,24 @@ class Evaluation:
         return torch.bincount(cells, minlength=CLASSES**2).view(CLASSES, CLASSES)
 
     @property
+    def precision(self) -> Tensor:
+        """(10,) float32 in [0, 1]: of the images read as a digit, the share that are it."""
+        matrix = self.confusion_matrix
+        return matrix.diag() / matrix.sum(dim=0).clamp(min=1)
+
+    @property
+    def recall(self) -> Tensor:
+        """(10,) float32 in [0, 1]: of the images of a digit, the share that are read as it."""
+        matrix = self.confusion_matrix
+        return matrix.diag() / matrix.sum(dim=1).clamp(min=1)
+
+    def most_confident_mistakes(self, count: int) -> Tensor:
+        """Up to `count` indices of images read wrong, the surest of them first."""
+        confidence, predictions = self.probabilities.max(dim=1)
+        mistakes = (predictions != self.labels).nonzero().flatten()
+        return mistakes[confidence[mistakes].argsort(descending=True)[:count]]
+
+    @property
     def calibration_error(self) -> float:
         """Expected calibration error in [0, 1], 15 equal-width bins (Guo et al. 2017)."""
         confidence, prediction = self.probabilities.double().max(dim=1)

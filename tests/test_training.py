@@ -47,6 +47,7 @@ def test_the_defaults_are_the_tutorials():
         ({"hidden_sizes": (0,)}, "hidden layer"),
         ({"optimizer": "magic"}, "optimizer"),
         ({"schedule": "weekly"}, "schedule"),
+        ({"train_images": 0}, "training image"),
         ({"seed": -1}, "seed"),
     ],
 )
@@ -62,6 +63,11 @@ def test_events_come_in_order(sample: Dataset):
     assert [type(event) for event in events] == kinds
     assert [e.batch for e in events[:batches]] == list(range(1, batches + 1))
     assert all(event.images_per_second > 0 for event in events[:batches])
+
+
+def test_fewer_training_images(sample: Dataset):
+    first = next(iter(train(replace(QUICK, train_images=500), sample)))
+    assert first.batches == 4
 
 
 def test_it_learns(sample: Dataset):
@@ -122,9 +128,10 @@ def test_it_can_be_stopped_after_the_first_batch(sample: Dataset):
     assert [type(event) for event in events] == [BatchEnd, EpochEnd, Finished]
 
 
-def test_a_loss_that_is_no_number_names_the_learning_rate(sample: Dataset):
-    config = TrainConfig(optimizer="sgd", learning_rate=10)
-    with pytest.raises(TrainingError, match="learning rate 10 is too high"):
+@pytest.mark.parametrize("learning_rate", [1.0, 10.0])
+def test_a_loss_that_runs_away_names_the_learning_rate(sample: Dataset, learning_rate: float):
+    config = TrainConfig(optimizer="sgd", learning_rate=learning_rate)
+    with pytest.raises(TrainingError, match=f"learning rate {learning_rate:g} is too high"):
         list(train(config, sample))
 
 

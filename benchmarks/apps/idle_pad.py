@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from _launch import launch
-
 import gradio as gr
+from _launch import launch
 
 from mnist_mlp.classify import Classifier
 from mnist_mlp.preprocess import Drawing

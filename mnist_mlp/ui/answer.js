@@ -10,9 +10,9 @@ const stages = [...element.querySelectorAll(".stages canvas")];
 let shown = -1; // the revision on the page
 
 function percent(probability) {
-  if (probability > 0.99) return ">99 %";
-  if (probability < 0.01) return "<1 %";
-  return `${Math.round(100 * probability)} %`;
+  if (probability > 0.99) return ">99%";
+  if (probability < 0.01) return "<1%";
+  return `${Math.round(100 * probability)}%`;
 }
 
 function row({ digit, probability }) {

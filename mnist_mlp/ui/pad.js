@@ -7,6 +7,7 @@ const MAX_POINTS = 20000;
 const CLOSEST = 0.75; // pad units; nearer points show no difference
 const ASK_EVERY = 50; // ms
 const GIVE_UP_AFTER = 5000; // ms
+const UNREACHABLE = "The server does not answer. Your drawing is kept.";
 const INK = "#14161a";
 
 const root = element.querySelector(".pad");
@@ -26,6 +27,7 @@ let stroke = null; // the one being drawn: {xs, ys}
 let pointer = null;
 let points = 0;
 let revision = 0;
+let { session, network } = props.value;
 
 const strokes = () => (stroke ? [...history[place], stroke] : history[place]);
 
@@ -34,6 +36,8 @@ function value() {
     drawing: strokes().map(({ xs, ys }) => [xs, ys]),
     brush: Number(slider.value),
     revision,
+    session,
+    network,
   };
 }
 
@@ -75,16 +79,18 @@ let timer = null;
 let lastAsked = -ASK_EVERY;
 let waitingFor = null; // the request under way
 
-function changed() {
+function changed(isMoving = false) {
   revision++;
   root.dataset.state = "waiting";
   showState();
-  askSoon();
+  askSoon(isMoving);
 }
 
-function askSoon() {
-  if (timer !== null || waitingFor !== null) return;
-  const pause = lastAsked + ASK_EVERY - performance.now();
+// While the pen moves there is a pause between questions; a finished stroke does not wait for it.
+function askSoon(isMoving = false) {
+  if (waitingFor !== null || (isMoving && timer !== null)) return;
+  clearTimeout(timer);
+  const pause = isMoving ? lastAsked + ASK_EVERY - performance.now() : 0;
   if (pause > 0) timer = setTimeout(ask, pause);
   else ask();
 }
@@ -97,18 +103,15 @@ async function ask() {
   const settle = () => {
     if (waitingFor !== request) return;
     waitingFor = null;
-    if (asked !== revision) askSoon();
+    if (asked !== revision) askSoon(pointer !== null);
     else root.dataset.state = "answered";
   };
   const patience = setTimeout(settle, GIVE_UP_AFTER);
-  try {
-    announce(await server.read(value()));
-  } catch {
-    announce({ revision: asked, error: "The server does not answer. Your drawing is kept." });
-  } finally {
-    clearTimeout(patience);
-    settle();
-  }
+  // Gradio's client turns most failures into `undefined`.
+  const reading = await server.read(value()).catch(() => undefined);
+  announce(reading ?? { revision: asked, error: UNREACHABLE });
+  clearTimeout(patience);
+  settle();
 }
 
 function announce(reading) {
@@ -170,7 +173,7 @@ canvas.addEventListener("pointermove", (event) => {
   for (const move of moves.length ? moves : [event]) extend(move);
   if (stroke.xs.length === before) return;
   paintFrom(stroke, before - 1);
-  changed();
+  changed(true);
 });
 
 function endStroke(event) {
@@ -225,9 +228,17 @@ canvas.addEventListener("keydown", (event) => {
 
 slider.addEventListener("input", () => {
   paint();
-  changed();
+  changed(true);
 });
 slider.addEventListener("change", handOver);
+
+// Python names the session when the page opens, and the network when another one is to read.
+watch("value", () => {
+  ({ session, network } = props.value);
+  if (strokes().length === 0) return;
+  changed();
+  if (!stroke) handOver();
+});
 
 // A window that is resized, a tab that is shown, a move to a screen of another density.
 new ResizeObserver(paint).observe(canvas);

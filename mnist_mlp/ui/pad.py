@@ -1,6 +1,7 @@
 """The drawing pad: strokes in, answers while the pen is still moving."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import gradio as gr
@@ -26,6 +27,10 @@ class PadValue(GradioModel):
     brush: Annotated[Any, WithJsonSchema({"type": "number"})] = DEFAULT_BRUSH
     # Counts the changes, so that an old answer never replaces a newer one.
     revision: Annotated[Any, WithJsonSchema({"type": "integer"})] = 0
+    # Whose network is to read it; without one the shipped network does.
+    session: Annotated[Any, WithJsonSchema({"type": "string"})] = ""
+    # The name of that network: when Python changes it, the pad asks for a new answer.
+    network: Annotated[Any, WithJsonSchema({"type": "string"})] = ""
 
     @model_validator(mode="before")
     @classmethod
@@ -33,12 +38,21 @@ class PadValue(GradioModel):
         return value if isinstance(value, dict) else {}
 
 
-def checked(value: Any) -> tuple[Drawing, int]:
-    """The drawing and the revision of a posted value; raises DrawingError with one sentence."""
+@dataclass(frozen=True)
+class Question:
+    """A pad's value once it is checked."""
+
+    drawing: Drawing
+    revision: int
+    session: Any
+
+
+def checked(value: Any) -> Question:
+    """Take over what was posted; raises DrawingError with one sentence."""
     if not isinstance(value, dict) or type(value.get("revision")) is not int:
         raise DrawingError("A pad posts its drawing, its brush and its revision, an integer.")
     drawing = Drawing.from_lists(value.get("drawing"), value.get("brush", DEFAULT_BRUSH))
-    return drawing, value["revision"]
+    return Question(drawing, value["revision"], value.get("session"))
 
 
 class Pad(gr.HTML):
@@ -53,15 +67,15 @@ class Pad(gr.HTML):
 
     def __init__(self, read: Callable[[dict], Awaitable[dict]], **options: Any):
         super().__init__(
-            value={"drawing": [], "brush": DEFAULT_BRUSH, "revision": 0},
+            value=PadValue(drawing=[]).model_dump(),
             server_functions=[read],
             apply_default_css=False,
             **component_files("pad"),
             **options,
         )
 
-    def preprocess(self, payload: PadValue) -> tuple[Drawing, int]:
-        """The drawing and its revision; raises gr.Error with one sentence for a bad one."""
+    def preprocess(self, payload: PadValue) -> Question:
+        """Raises gr.Error with one sentence for a bad drawing."""
         try:
             return checked(payload.model_dump())
         except DrawingError as error:

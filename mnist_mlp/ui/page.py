@@ -1,36 +1,181 @@
-"""The whole page, and how it is served."""
+"""The whole page, how its parts act on one another, and how it is served."""
 
 import contextlib
 import io
 import os
 import webbrowser
+from typing import Any
 
 import gradio as gr
 
-from mnist_mlp.classify import Classifier
-from mnist_mlp.ui.draw_tab import build_draw_tab
+from mnist_mlp.training import PRESETS
+from mnist_mlp.ui.assets import FOLDER
+from mnist_mlp.ui.draw_tab import SHIPPED, DrawTab, build_draw_tab
+from mnist_mlp.ui.pad import PadValue
+from mnist_mlp.ui.report import download_route, report_as_json
+from mnist_mlp.ui.sessions import Run, Session, Sessions
+from mnist_mlp.ui.settings import (
+    CUSTOM,
+    FIELDS,
+    HELP,
+    config_of,
+    fields_of,
+    fields_of_address,
+    label_of,
+    preset_of,
+)
+from mnist_mlp.ui.train_tab import TrainTab, build_train_tab
 
 FONTS = ["system-ui", "sans-serif"]
 THEME = gr.themes.Default(
     primary_hue="orange", neutral_hue="slate", font=FONTS, font_mono=["ui-monospace", "monospace"]
 )
-
 # Answers come in milliseconds: gradio's own clock over them would only blink.
-CSS = '#answer [data-testid="status-tracker"] { display: none; }'
+CSS = """
+#digit-pad, #answer, #train-monitor, #train-report {
+  & [data-testid="status-tracker"] { display: none; }
+}
+"""
+# What every event here has in common: it is quick, and our components show their own progress.
+QUIETLY: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 
 
-def build_page(classifier: Classifier, notice: str = "") -> gr.Blocks:
-    """The page on these weights; a notice, if any, stands at its top."""
+def build_page(sessions: Sessions, notice: str = "") -> gr.Blocks:
+    """The page for these visitors; a notice, if any, stands at its top."""
     with gr.Blocks(title="Draw a digit", analytics_enabled=False) as page:
         gr.Markdown("# Draw a digit\nA small neural network reads it while you draw.")
         if notice:
             gr.Markdown(f"⚠️ {notice}", elem_id="notice")
-        with gr.Tabs(), gr.Tab("Draw"):
-            build_draw_tab(classifier)
+        key = gr.State("")
+        with gr.Tabs():
+            with gr.Tab("Draw"):
+                draw = build_draw_tab(sessions)
+            with gr.Tab("Train"):
+                training = build_train_tab(sessions)
+        _open_and_close(page, sessions, key, draw, training)
+        _keep_settings(training)
+        _train(sessions, key, draw, training)
     return page
 
 
-def serve(page: gr.Blocks, *, host: str, port: int, share: bool, open_browser: bool) -> None:
+def _open_and_close(
+    page: gr.Blocks, sessions: Sessions, key: gr.State, draw: DrawTab, training: TrainTab
+) -> None:
+    def open_page(request: gr.Request) -> list[Any]:
+        session = sessions.open(request.session_hash)
+        values = fields_of_address(dict(request.query_params))
+        return [
+            session.key,
+            _pad_value(session),
+            {"session": session.key, "run": None, "label": ""},
+            preset_of(values),
+            *values.values(),
+        ]
+
+    def close_page(request: gr.Request) -> None:
+        sessions.close(request.session_hash)
+
+    fields = list(training.fields.values())
+    page.load(
+        open_page, None, [key, draw.pad, training.monitor, training.preset, *fields], **QUIETLY
+    )
+    page.unload(close_page)
+
+
+def _keep_settings(training: TrainTab) -> None:
+    """A preset fills the fields, the fields show which preset they are, the address keeps both."""
+    fields = list(training.fields.values())
+
+    def show_preset(*values: Any) -> str:
+        return preset_of(dict(zip(FIELDS, values, strict=True)))
+
+    def fill_fields(preset: str) -> list[Any]:
+        if preset == CUSTOM:
+            return [gr.skip()] * len(fields)
+        return list(fields_of(PRESETS[preset]).values())
+
+    training.preset.input(fill_fields, training.preset, fields, **QUIETLY)
+    address = (FOLDER / "address.js").read_text(encoding="utf-8")
+    changes = [field.change for field in fields]
+    gr.on(changes, show_preset, fields, training.preset, trigger_mode="always_last", **QUIETLY)
+    gr.on(changes, None, fields, None, js=address)
+
+
+def _train(sessions: Sessions, key: gr.State, draw: DrawTab, training: TrainTab) -> None:
+    fields = list(training.fields.values())
+
+    def begin(key: str, *values: Any) -> list[Any]:
+        """Put a run in line, or say beside each wrong field what is wrong with it."""
+        session = sessions.get(key)
+        if session is None or session.is_training:
+            return [gr.skip()] * (1 + len(fields))
+        config, errors = config_of(dict(zip(FIELDS, values, strict=True)))
+        infos = [gr.update(info=_help(name, errors)) for name in FIELDS]
+        if config is None:
+            return [gr.skip(), *infos]
+        run = sessions.train(session, config)
+        value = {"session": key, "run": run.number, "label": label_of(config)}
+        return [value, *infos]
+
+    def stop(key: str) -> None:
+        session = sessions.get(key)
+        if session and session.is_training:
+            sessions.line.stop(session.latest.job)
+
+    def finish(key: str) -> list[Any]:
+        """Let the network of the run that is over read the pad from now on."""
+        session = sessions.get(key)
+        run = session and session.latest
+        if not run or not run.is_over or not run.trained:
+            return [gr.skip()] * 3
+        session.network = run.number
+        return [report_as_json(session, run), _pad_value(session), _networks(session)]
+
+    def choose(key: str, network: str) -> Any:
+        session = sessions.get(key)
+        if session is None:
+            return gr.skip()
+        session.network = None if network == SHIPPED else int(network)
+        return _pad_value(session)
+
+    def forget(key: str) -> Any:
+        session = sessions.get(key)
+        if session is None:
+            return gr.skip()
+        session.forget_earlier_runs()
+        return _networks(session)
+
+    training.start.click(begin, [key, *fields], [training.monitor, *fields], **QUIETLY)
+    training.stop.click(stop, key, None, **QUIETLY)
+    training.monitor.finished(finish, key, [training.report, draw.pad, draw.network], **QUIETLY)
+    training.monitor.forget(forget, key, draw.network, **QUIETLY)
+    draw.network.input(choose, [key, draw.network], draw.pad, **QUIETLY)
+
+
+def _help(name: str, errors: dict[str, str]) -> str:
+    return f"⚠️ {errors[name]}" if name in errors else HELP[name]
+
+
+def _pad_value(session: Session) -> dict[str, Any]:
+    """Names the visitor's network to the pad, which keeps its drawing and asks anew."""
+    network = SHIPPED if session.network is None else str(session.network)
+    return PadValue(drawing=[], session=session.key, network=network).model_dump()
+
+
+def _networks(session: Session) -> Any:
+    choices = [("The shipped network", SHIPPED)]
+    choices += [(_name(run), str(run.number)) for run in session.trained_runs]
+    value = SHIPPED if session.network is None else str(session.network)
+    return gr.update(choices=choices, value=value)
+
+
+def _name(run: Run) -> str:
+    return f"Your run {run.number} ({run.trained.report.test_accuracy:.2%})"
+
+
+def serve(
+    page: gr.Blocks, sessions: Sessions, *, host: str, port: int, share: bool, open_browser: bool
+) -> None:
     """Serve the page until Ctrl-C; where no public link can be had, say so and go on without."""
     _pass_by_the_proxy_to(host)
     # What gradio prints while it launches is replaced by our own few lines.
@@ -44,9 +189,9 @@ def serve(page: gr.Blocks, *, host: str, port: int, share: bool, open_browser: b
             quiet=True,
             show_error=True,
             ssr_mode=False,
-            run_history=False,
             footer_links=["api", "settings"],
             prevent_thread_lock=True,
+            app_kwargs={"routes": [download_route(sessions)]},
         )
     print(f"The page is at {page.local_url} (Ctrl-C ends it).", flush=True)
     if page.share_url:
@@ -55,7 +200,12 @@ def serve(page: gr.Blocks, *, host: str, port: int, share: bool, open_browser: b
         print("No public link: the share server cannot be reached from here.", flush=True)
     if open_browser:
         webbrowser.open(page.share_url or page.local_url)
-    page.block_thread()
+    # Only now, so that the page is there first.
+    sessions.line.start()
+    try:
+        page.block_thread()
+    finally:
+        sessions.line.close()
 
 
 def _pass_by_the_proxy_to(host: str) -> None:

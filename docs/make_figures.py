@@ -1,0 +1,41 @@
+"""Make the README's pictures again, from the code and the running page."""
+
+import sys
+from pathlib import Path
+
+REPOSITORY = Path(__file__).parents[1]
+sys.path.insert(0, str(REPOSITORY))
+
+from mnist_mlp.plots import preprocessing  # noqa: E402
+from mnist_mlp.preprocess import Drawing, stages_of_drawing  # noqa: E402
+from tests.browser.driver import (  # noqa: E402
+    chromium,
+    draw,
+    open_page,
+    running_app,
+    settled_answer,
+)
+
+# A 3 in the lower left of the pad, small and slanted, as people draw it.
+THREE = [
+    [
+        [32, 38, 50, 64, 74, 76, 70, 58, 50, 60, 74, 80, 77, 66, 50, 36, 26],
+        [128, 118, 110, 109, 116, 128, 140, 149, 153, 153, 160, 173, 188, 201, 208, 208, 200],
+    ]
+]
+
+
+def main() -> None:
+    folder = REPOSITORY / "docs"
+    stages = stages_of_drawing(Drawing.from_lists(THREE))
+    preprocessing(stages).savefig(folder / "preprocessing.png", dpi=110)
+    with running_app() as url, chromium() as browser:
+        page = open_page(browser, url, viewport={"width": 1280, "height": 720})
+        draw(page, THREE)
+        settled_answer(page)
+        page.mouse.move(0, 0)
+        page.screenshot(path=folder / "page.png")
+
+
+if __name__ == "__main__":
+    main()
