@@ -67,7 +67,7 @@ def run(options: argparse.Namespace) -> int:
     import torch
 
     from mnist_mlp.data import load_dataset
-    from mnist_mlp.training import TrainingError, choose_device, train
+    from mnist_mlp.training import TrainingError, choose_device, prepare_process, train
 
     try:
         config = _config(options)
@@ -75,8 +75,7 @@ def run(options: argparse.Namespace) -> int:
     except ValueError as error:
         print(error, file=sys.stderr)
         return EXIT_WRONG_USAGE
-    if options.threads:
-        torch.set_num_threads(options.threads)
+    prepare_process(options.threads)
 
     with _process_group(device) as (rank, device), _stop_on_interrupt() as is_interrupted:
         data = _in_turn(rank, lambda: load_dataset(options.data_dir))

@@ -1,21 +1,22 @@
 """Training: ours beside the tutorial's loop, in images a second and in time to an accuracy."""
 
 import argparse
+import json
 import math
 import statistics
+import subprocess
 import sys
-import time
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+import tempfile
+from collections.abc import Iterable
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import _repository  # noqa: F401
 import tutorial
 from bars import passes
 
-from mnist_mlp.data import Dataset, default_data_dir, load_dataset
-from mnist_mlp.training import PRESETS, BatchEnd, EpochEnd, Progress, TrainConfig, train
+from mnist_mlp.data import default_data_dir, load_dataset
 
 BAR_IMAGES_PER_SECOND = 5  # times the tutorial's, with the tutorial's recipe
 BAR_TIME_TO_ACCURACY = 15  # times less than the tutorial's, with our fastest preset
@@ -37,25 +38,26 @@ def parse_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def images_per_second(events: Iterator[Progress], data: Dataset) -> float:
-    """Of our next epoch: its shuffle and its reports count, the evaluation after it does not."""
-    start = time.perf_counter()
-    seconds = math.nan
-    for event in events:
-        if isinstance(event, BatchEnd) and event.batch == event.batches:
-            seconds = time.perf_counter() - start
-        if isinstance(event, EpochEnd):
-            break
-    return len(data.train) / seconds
+def our_epochs(data_dir: Path, *options: str) -> list[dict[str, Any]]:
+    """What train.py writes of each epoch into its history."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "train.py", "--data-dir", str(data_dir.resolve())]
+        subprocess.run(
+            [*command, "--output", folder, *options],
+            cwd=Path(__file__).parents[1],
+            capture_output=True,
+            check=True,
+        )
+        return json.loads((Path(folder) / "history.json").read_text())["epochs"]
 
 
-def our_seconds_to_accuracy(config: TrainConfig, data: Dataset) -> float:
+def our_seconds_to_accuracy(data_dir: Path, seed: int) -> float:
     """Training and its evaluation till the accuracy is reached; infinite where it never is."""
-    start = time.perf_counter()
-    for event in train(config, data):
-        if isinstance(event, EpochEnd) and event.test_accuracy >= ACCURACY:
-            return time.perf_counter() - start
-    return math.inf
+    epochs = our_epochs(data_dir, "--preset", "fast", "--seed", str(seed))
+    return min(
+        (epoch["seconds"] for epoch in epochs if epoch["test_accuracy"] >= ACCURACY),
+        default=math.inf,
+    )
 
 
 def their_seconds_to_accuracy(epochs: Iterable[tutorial.Epoch]) -> float:
@@ -78,19 +80,19 @@ def main() -> int:
         return 1
 
     their_run = tutorial.train(options.data_dir, LONGEST_TUTORIAL)
-    our_run = train(TrainConfig(), data)
-    their_epochs, our_speeds = [], []
+    their_epochs, their_speeds, our_speeds = [], [], []
     for number in range(1, EPOCHS_SIDE_BY_SIDE + 1):
         their_epochs.append(next(their_run))
-        our_speeds.append(images_per_second(our_run, data))
+        their_speeds.append(their_epochs[-1].images_per_second)
+        ours = our_epochs(options.data_dir, "--epochs", str(EPOCHS_SIDE_BY_SIDE))
+        our_speeds += [epoch["images_per_second"] for epoch in ours]
         print(
-            f"Epoch {number} of the same recipe: tutorial "
-            f"{their_epochs[-1].images_per_second:,.0f} images/s, ours {our_speeds[-1]:,.0f}."
+            f"Epoch {number} of the tutorial: {their_speeds[-1]:,.0f} images/s; {len(ours)} of the "
+            f"same recipe in train.py: {statistics.mean(our_speeds[-len(ours) :]):,.0f}."
         )
-    their_speeds = [epoch.images_per_second for epoch in their_epochs]
 
     theirs = their_seconds_to_accuracy(chain(their_epochs, their_run))
-    ours = [our_seconds_to_accuracy(replace(PRESETS["fast"], seed=seed), data) for seed in SEEDS]
+    ours = [our_seconds_to_accuracy(options.data_dir, seed) for seed in SEEDS]
     print(
         f"Preset fast: {ACCURACY:.1%} after {', '.join(f'{seconds:.1f} s' for seconds in ours)} "
         f"with the seeds {SEEDS}."

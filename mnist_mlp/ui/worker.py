@@ -25,6 +25,7 @@ from mnist_mlp.training import (
     TrainConfig,
     TrainingError,
     choose_device,
+    prepare_process,
     train,
 )
 
@@ -123,12 +124,11 @@ class LossCurve:
 
 def work(connection: Connection, data_dir: Path | None, data: Dataset | None, threads: int) -> None:
     """Serve one run after another until the server is gone."""
-    import torch
-    import torch.multiprocessing  # makes connections share tensors in place of copying them
+    import torch.multiprocessing  # noqa: F401  connections then share tensors and copy none
 
     _end_with_the_server()
     os.nice(NICENESS)
-    torch.set_num_threads(threads)
+    prepare_process(threads)
     data = data or _shared(load_dataset(data_dir))
     connection.send(Ready(data))
     while True:
