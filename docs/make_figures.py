@@ -3,6 +3,8 @@
 import sys
 from pathlib import Path
 
+from playwright.sync_api import Page, expect
+
 REPOSITORY = Path(__file__).parents[1]
 sys.path.insert(0, str(REPOSITORY))
 
@@ -35,6 +37,20 @@ def main() -> None:
         settled_answer(page)
         page.mouse.move(0, 0)
         page.screenshot(path=folder / "page.png")
+        photograph_training(page, folder)
+
+
+def photograph_training(page: Page, folder: Path) -> None:
+    """Two runs, so that the legend shows what it is for."""
+    page.get_by_role("tab", name="Train").click()
+    for number, preset in enumerate(("Tutorial", "Fast"), start=1):
+        page.get_by_label(preset).click()
+        page.locator("#train-start").click()
+        title = page.locator("#train-report h3")
+        expect(title).to_contain_text(f"Run {number}", timeout=300_000)
+    page.set_viewport_size({"width": 1280, "height": 960})
+    page.wait_for_timeout(300)
+    page.screenshot(path=folder / "train.png")
 
 
 if __name__ == "__main__":

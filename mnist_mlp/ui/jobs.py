@@ -16,6 +16,12 @@ WORKER_DIED = (
 )
 
 
+def threads_of_a_worker(jobs: int = 1) -> int:
+    """All cores but one, which stays free for whoever draws: on two cores that keeps an answer's
+    95th percentile where it is, and training a fifth slower than it could be."""
+    return max(1, ((os.cpu_count() or 1) - 1) // jobs)
+
+
 @dataclass(eq=False)
 class Job:
     """One run, as the line knows it. Only the line changes it."""
@@ -37,7 +43,7 @@ class TrainingLine:
     def __init__(self, jobs: int = 1, data_dir: Path | None = None, threads: int | None = None):
         self.data: Dataset | None = None
         self._data_dir = data_dir
-        self._threads = threads or max(1, (os.cpu_count() or 1) // jobs)
+        self._threads = threads or threads_of_a_worker(jobs)
         self._changed = threading.Condition()
         self._waiting: list[Job] = []
         self._running: dict[Job, object] = {}

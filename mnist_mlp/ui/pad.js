@@ -78,6 +78,8 @@ function showState() {
 let timer = null;
 let lastAsked = -ASK_EVERY;
 let waitingFor = null; // the request under way
+let answered = 0; // the latest revision whose request is over
+let handsOver = false; // once the live answer is there, so as not to delay it
 
 function changed(isMoving = false) {
   revision++;
@@ -90,6 +92,7 @@ function changed(isMoving = false) {
 function askSoon(isMoving = false) {
   if (waitingFor !== null || (isMoving && timer !== null)) return;
   clearTimeout(timer);
+  timer = null;
   const pause = isMoving ? lastAsked + ASK_EVERY - performance.now() : 0;
   if (pause > 0) timer = setTimeout(ask, pause);
   else ask();
@@ -103,8 +106,9 @@ async function ask() {
   const settle = () => {
     if (waitingFor !== request) return;
     waitingFor = null;
-    if (asked !== revision) askSoon(pointer !== null);
-    else root.dataset.state = "answered";
+    answered = asked;
+    if (answered !== revision) askSoon(pointer !== null);
+    else becomeIdle();
   };
   const patience = setTimeout(settle, GIVE_UP_AFTER);
   // Gradio's client turns most failures into `undefined`.
@@ -114,13 +118,23 @@ async function ask() {
   settle();
 }
 
+function becomeIdle() {
+  root.dataset.state = "answered";
+  if (!handsOver) return;
+  handsOver = false;
+  props.value = value();
+  trigger("input");
+}
+
 function announce(reading) {
   document.dispatchEvent(new CustomEvent("reading", { detail: reading }));
 }
 
-function handOver() {
-  props.value = value();
-  trigger("input");
+// Ask for what is not answered yet, and hand the drawing to Python after that.
+function finish() {
+  handsOver = true;
+  if (answered !== revision) askSoon();
+  else becomeIdle();
 }
 
 // ---- The pen
@@ -179,6 +193,10 @@ canvas.addEventListener("pointermove", (event) => {
 function endStroke(event) {
   if (event.pointerId !== pointer) return;
   remember(strokes());
+  stroke = pointer = null;
+  paint(); // in one go: a line drawn piece by piece has slightly darker joints
+  showState();
+  finish();
 }
 
 canvas.addEventListener("pointerup", endStroke);
@@ -189,9 +207,8 @@ canvas.addEventListener("contextmenu", (event) => event.preventDefault());
 // ---- Undo, redo, clear, brush
 
 function remember(state) {
-  stroke = pointer = null;
   history = [...history.slice(0, place + 1), state];
-  moveTo(place + 1);
+  place++;
 }
 
 function moveTo(index) {
@@ -200,13 +217,18 @@ function moveTo(index) {
   note.textContent = "";
   paint();
   changed();
-  handOver();
+  finish();
+}
+
+function clear() {
+  remember([]);
+  moveTo(place);
 }
 
 const actions = {
   undo: () => place > 0 && moveTo(place - 1),
   redo: () => place < history.length - 1 && moveTo(place + 1),
-  clear: () => history[place].length > 0 && remember([]),
+  clear: () => history[place].length > 0 && clear(),
 };
 
 for (const [name, button] of Object.entries(buttons)) {
@@ -230,14 +252,14 @@ slider.addEventListener("input", () => {
   paint();
   changed(true);
 });
-slider.addEventListener("change", handOver);
+slider.addEventListener("change", finish);
 
 // Python names the session when the page opens, and the network when another one is to read.
 watch("value", () => {
   ({ session, network } = props.value);
   if (strokes().length === 0) return;
   changed();
-  if (!stroke) handOver();
+  if (!stroke) finish();
 });
 
 // A window that is resized, a tab that is shown, a move to a screen of another density.

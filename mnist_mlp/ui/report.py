@@ -3,6 +3,7 @@
 import base64
 import csv
 import io
+from dataclasses import asdict, fields
 from typing import Any
 
 import gradio as gr
@@ -12,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from mnist_mlp.training import EpochEnd
 from mnist_mlp.ui.assets import component_files
 from mnist_mlp.ui.monitor import duration
 from mnist_mlp.ui.sessions import Run, Session, Sessions
@@ -79,10 +81,10 @@ def _curves(run: Run) -> bytes:
 
 def _history(run: Run) -> bytes:
     text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(["epoch", "loss", "train_accuracy", "held_out_accuracy", "test_accuracy"])
-    for e in run.job.snapshot.history:
-        writer.writerow([e.epoch, e.loss, e.train_accuracy, e.held_out_accuracy, e.test_accuracy])
+    columns = [field.name for field in fields(EpochEnd)]
+    writer = csv.DictWriter(text, columns)
+    writer.writeheader()
+    writer.writerows(asdict(epoch) for epoch in run.job.snapshot.history)
     return text.getvalue().encode()
 
 

@@ -12,7 +12,7 @@ from mnist_mlp.ui.sessions import Sessions
 from mnist_mlp.ui.settings import CUSTOM, HELP, fields_of
 
 PRESET_HELP = (
-    "Tutorial: as in the tutorial, about 20 seconds. Fast: 97.5 % in a few seconds. "
+    "Tutorial: as in the tutorial, about 15 seconds. Fast: 97.5% in a few seconds. "
     "Best: how the shipped network was made, about a minute. Times are for two cores."
 )
 
