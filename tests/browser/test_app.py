@@ -13,7 +13,14 @@ from gradio_client import Client
 from gradio_client.exceptions import AppError
 from playwright.sync_api import Page, expect
 
-from tests.browser.driver import REPOSITORY, draw, open_page, running_app, settled_answer
+from tests.browser.driver import (
+    REPOSITORY,
+    draw,
+    open_page,
+    post_to_pad,
+    running_app,
+    settled_answer,
+)
 
 SEVEN = [[[60, 200, 110], [50, 50, 220]]]
 TOO_MANY_STROKES = [[[1, 2], [1, 2]]] * 201
@@ -79,21 +86,6 @@ def test_bad_input_to_the_live_pad_gives_one_sentence(app_url: str, value, compl
     assert complaint in answer["error"]
     assert "guesses" not in answer
     assert post_to_pad(app_url, {"drawing": SEVEN, "revision": 1})["guesses"][0]["digit"] == 7
-
-
-def post_to_pad(url: str, value) -> dict:
-    """What pad.js posts while the pen moves."""
-    with urllib.request.urlopen(f"{url}/config") as response:
-        components = json.load(response)["components"]
-    pad = next(c["id"] for c in components if c["props"].get("elem_id") == "digit-pad")
-    body = {"data": value, "component_id": pad, "fn_name": "read", "session_hash": "test"}
-    request = urllib.request.Request(
-        f"{url}/gradio_api/component_server",
-        json.dumps(body).encode(),
-        {"Content-Type": "application/json"},
-    )
-    with urllib.request.urlopen(request) as response:
-        return json.load(response)
 
 
 def test_an_error_of_the_server_changes_nothing_on_the_page(page: Page):

@@ -14,10 +14,8 @@ from playwright.sync_api import Page, expect
 
 from mnist_mlp.classify import Classifier
 from mnist_mlp.preprocess import Drawing
-from tests.browser.driver import draw, settled_answer
-from tests.browser.test_app import post_to_pad
+from tests.browser.driver import REPOSITORY, draw, post_to_pad, settled_answer
 
-REPOSITORY = Path(__file__).parents[2]
 SEVEN = [[[60, 200, 110], [50, 50, 220]]]
 A_MINUTE = 60_000
 
