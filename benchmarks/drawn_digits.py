@@ -4,13 +4,13 @@ import argparse
 import sys
 from pathlib import Path
 
-import _repository  # noqa: F401
 import numpy as np
 import torch
 import tutorial
+from _repository import parser_with_data_dir
 from bars import passes
 
-from mnist_mlp.data import DataError, Dataset, Digits, default_data_dir, load_dataset, read_drawings
+from mnist_mlp.data import DataError, Dataset, Digits, load_dataset, read_drawings
 from mnist_mlp.evaluate import Evaluation, evaluate
 from mnist_mlp.model import MLP, SHIPPED_WEIGHTS, WeightsError, load_weights
 from mnist_mlp.preprocess import images_of_drawings
@@ -26,13 +26,7 @@ SHIPPED = "shipped weights, our preprocessing"
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--data-dir",
-        type=Path,
-        default=default_data_dir(),
-        help="where MNIST and pen/*.ndjson are (default: MNIST_DATA_DIR, else data)",
-    )
+    parser = parser_with_data_dir(__doc__)
     parser.add_argument(
         "--tutorial-weights",
         type=Path,

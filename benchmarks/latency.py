@@ -1,6 +1,5 @@
 """Waiting for an answer: our page beside gradio's own pad, and beside itself with nothing to do."""
 
-import argparse
 import statistics
 import sys
 import time
@@ -9,14 +8,14 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import _repository  # noqa: F401
 import numpy as np
 import torch
+from _repository import parser_with_data_dir
 from bars import passes
 from playwright.sync_api import Browser, Page
 
 from mnist_mlp.classify import Classifier
-from mnist_mlp.data import DataError, default_data_dir, read_drawings
+from mnist_mlp.data import DataError, read_drawings
 from mnist_mlp.preprocess import PAD_SIZE, Drawing
 from tests.browser.driver import REPOSITORY, chromium, open_page, running_app, settled_answer
 
@@ -30,18 +29,6 @@ DRAWING_SIDE = 200  # CSS pixels; there is room for them in the middle of either
 POINTS_A_STROKE = 16
 
 LabelledDrawing = tuple[Drawing, int]
-
-
-def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--data-dir",
-        type=Path,
-        default=default_data_dir(),
-        help="where pen/*.ndjson are (default: MNIST_DATA_DIR, else data); without them circles "
-        "are drawn",
-    )
-    return parser.parse_args()
 
 
 def pen_digits(data_dir: Path, name: str) -> list[LabelledDrawing]:
@@ -220,7 +207,7 @@ def report(what: str, milliseconds: list[float]) -> None:
 
 
 def main() -> int:
-    options = parse_arguments()
+    options = parser_with_data_dir(__doc__).parse_args()
     digits = single_strokes(pen_digits(options.data_dir, "val"))
     with chromium() as browser:
         passed = [compare_stroke_ends(browser, digits), compare_while_drawing(browser, digits)]

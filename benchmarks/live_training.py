@@ -1,23 +1,18 @@
 """Watching a run on the page: how soon, how often, and what it costs the run and the others."""
 
-import argparse
-import json
 import re
 import statistics
-import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
-import _repository  # noqa: F401
 import numpy as np
+from _repository import parser_with_data_dir
 from bars import passes
 from playwright.sync_api import Browser, Page, expect
+from train_script import epochs_of_train_script
 
-from mnist_mlp.data import default_data_dir
 from mnist_mlp.ui.jobs import threads_of_a_worker
 from tests.browser.driver import (
-    REPOSITORY,
     chromium,
     clear,
     draw,
@@ -39,17 +34,6 @@ EPOCHS = 10
 STROKES = 40
 RUNS_FOR_MEMORY = 20
 ZIGZAG = [[[60, 200, 70, 190, 110], [50, 60, 120, 130, 220]]]
-
-
-def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--data-dir",
-        type=Path,
-        default=default_data_dir(),
-        help="where MNIST is or goes (default: MNIST_DATA_DIR, else data)",
-    )
-    return parser.parse_args()
 
 
 def open_train_tab(browser: Browser, url: str) -> Page:
@@ -129,15 +113,8 @@ def seconds_of_the_run_on(page: Page) -> float:
 
 
 def seconds_of_train_py(data_dir: Path) -> float:
-    with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "train.py", "--data-dir", str(data_dir.resolve())]
-        subprocess.run(
-            [*command, "--epochs", str(EPOCHS), "--threads", THREADS, "--output", folder],
-            cwd=REPOSITORY,
-            capture_output=True,
-            check=True,
-        )
-        return json.loads((Path(folder) / "history.json").read_text())["epochs"][-1]["seconds"]
+    options = ("--epochs", str(EPOCHS), "--threads", THREADS)
+    return epochs_of_train_script(data_dir, *options)[-1]["seconds"]
 
 
 def compare_others(browser: Browser, url: str, trainer: Page) -> bool:
@@ -234,7 +211,7 @@ def _list(seconds: list[float]) -> str:
 
 
 def main() -> int:
-    options = parse_arguments()
+    options = parser_with_data_dir(__doc__).parse_args()
     with chromium() as browser, running_app("--data-dir", str(options.data_dir.resolve())) as url:
         page = open_train_tab(browser, url)
         passed = [

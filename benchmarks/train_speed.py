@@ -1,22 +1,18 @@
 """Training: ours beside the tutorial's loop, in images a second and in time to an accuracy."""
 
-import argparse
-import json
 import math
 import statistics
-import subprocess
 import sys
-import tempfile
 from collections.abc import Iterable
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
-import _repository  # noqa: F401
 import tutorial
+from _repository import parser_with_data_dir
 from bars import passes
+from train_script import epochs_of_train_script
 
-from mnist_mlp.data import default_data_dir, load_dataset
+from mnist_mlp.data import load_dataset
 
 BAR_IMAGES_PER_SECOND = 5  # times the tutorial's, with the tutorial's recipe
 BAR_TIME_TO_ACCURACY = 15  # times less than the tutorial's, with our fastest preset
@@ -27,33 +23,9 @@ LONGEST_TUTORIAL = 20  # epochs
 SEEDS = (0, 1, 2)
 
 
-def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--data-dir",
-        type=Path,
-        default=default_data_dir(),
-        help="where MNIST is or goes (default: MNIST_DATA_DIR, else data)",
-    )
-    return parser.parse_args()
-
-
-def our_epochs(data_dir: Path, *options: str) -> list[dict[str, Any]]:
-    """What train.py writes of each epoch into its history."""
-    with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "train.py", "--data-dir", str(data_dir.resolve())]
-        subprocess.run(
-            [*command, "--output", folder, *options],
-            cwd=Path(__file__).parents[1],
-            capture_output=True,
-            check=True,
-        )
-        return json.loads((Path(folder) / "history.json").read_text())["epochs"]
-
-
 def our_seconds_to_accuracy(data_dir: Path, seed: int) -> float:
     """Training and its evaluation till the accuracy is reached; infinite where it never is."""
-    epochs = our_epochs(data_dir, "--preset", "fast", "--seed", str(seed))
+    epochs = epochs_of_train_script(data_dir, "--preset", "fast", "--seed", str(seed))
     return min(
         (epoch["seconds"] for epoch in epochs if epoch["test_accuracy"] >= ACCURACY),
         default=math.inf,
@@ -73,7 +45,7 @@ def their_seconds_to_accuracy(epochs: Iterable[tutorial.Epoch]) -> float:
 
 
 def main() -> int:
-    options = parse_arguments()
+    options = parser_with_data_dir(__doc__).parse_args()
     data = load_dataset(options.data_dir)
     print(data.notice)
     if data.name != "MNIST":
@@ -84,7 +56,7 @@ def main() -> int:
     for number in range(1, EPOCHS_SIDE_BY_SIDE + 1):
         their_epochs.append(next(their_run))
         their_speeds.append(their_epochs[-1].images_per_second)
-        ours = our_epochs(options.data_dir, "--epochs", str(EPOCHS_SIDE_BY_SIDE))
+        ours = epochs_of_train_script(options.data_dir, "--epochs", str(EPOCHS_SIDE_BY_SIDE))
         our_speeds += [epoch["images_per_second"] for epoch in ours]
         print(
             f"Epoch {number} of the tutorial: {their_speeds[-1]:,.0f} images/s; {len(ours)} of the "

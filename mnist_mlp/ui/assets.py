@@ -5,10 +5,14 @@ from pathlib import Path
 FOLDER = Path(__file__).parent
 
 
+def read_file(name: str) -> str:
+    return (FOLDER / name).read_text(encoding="utf-8")
+
+
 def component_files(name: str) -> dict[str, str]:
     """Arguments for `gr.HTML`: its template, style and script, from name.html, .css and .js."""
-    arguments = {"html_template": "html", "css_template": "css", "js_on_load": "js"}
     return {
-        argument: (FOLDER / f"{name}.{suffix}").read_text(encoding="utf-8")
-        for argument, suffix in arguments.items()
+        "html_template": read_file(f"{name}.html"),
+        "css_template": read_file("common.css") + read_file(f"{name}.css"),
+        "js_on_load": read_file(f"{name}.js"),
     }

@@ -11,8 +11,8 @@ from mnist_mlp.training import TrainConfig
 from mnist_mlp.ui.worker import Failed, Ready, Snapshot, Trained, work
 
 WORKER_DIED = (
-    "The training process ended without a word: it was stopped or ran out of memory. "
-    "Your settings are kept; train again, perhaps with a smaller network."
+    "The training process ended without a word, stopped or out of memory: your settings are kept, "
+    "so train again, perhaps a smaller network."
 )
 
 

@@ -7,9 +7,11 @@ import webbrowser
 from typing import Any
 
 import gradio as gr
+from starlette.middleware import Middleware
 
 from mnist_mlp.training import PRESETS
-from mnist_mlp.ui.assets import FOLDER
+from mnist_mlp.ui.assets import read_file
+from mnist_mlp.ui.body_limit import BodyLimit
 from mnist_mlp.ui.draw_tab import SHIPPED, DrawTab, build_draw_tab
 from mnist_mlp.ui.pad import PadValue
 from mnist_mlp.ui.report import download_route, report_as_json
@@ -95,7 +97,7 @@ def _keep_settings(training: TrainTab) -> None:
         return list(fields_of(PRESETS[preset]).values())
 
     training.preset.input(fill_fields, training.preset, fields, **QUIETLY)
-    address = (FOLDER / "address.js").read_text(encoding="utf-8")
+    address = read_file("address.js")
     changes = [field.change for field in fields]
     gr.on(changes, show_preset, fields, training.preset, trigger_mode="always_last", **QUIETLY)
     gr.on(changes, None, fields, None, js=address)
@@ -191,7 +193,10 @@ def serve(
             ssr_mode=False,
             footer_links=["api", "settings"],
             prevent_thread_lock=True,
-            app_kwargs={"routes": [download_route(sessions)]},
+            app_kwargs={
+                "routes": [download_route(sessions)],
+                "middleware": [Middleware(BodyLimit)],
+            },
         )
     print(f"The page is at {page.local_url} (Ctrl-C ends it).", flush=True)
     if page.share_url:

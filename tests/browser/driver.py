@@ -130,7 +130,9 @@ def clear(page: Page) -> None:
 
 def settled_answer(page: Page) -> list[int]:
     """The three digits on the page, likeliest first, once the pad waits for no answer."""
-    expect(page.locator("#digit-pad .pad")).to_have_attribute("data-state", "answered")
+    expect(page.locator("#digit-pad .pad")).to_have_attribute(
+        "data-state", "answered", timeout=15_000
+    )
     text = page.locator("#answer").inner_text()
     assert re.match(r"\d\s", text), f"no answer on the page: {text[:80]!r}"
     return [

@@ -1,5 +1,6 @@
 """The page as a whole: what it loads, how it starts, what it makes of bad input."""
 
+import http.client
 import json
 import socket
 import subprocess
@@ -91,6 +92,7 @@ def test_bad_input_to_the_live_pad_gives_one_sentence(app_url: str, value, compl
 def test_an_error_of_the_server_changes_nothing_on_the_page(page: Page):
     draw(page, SEVEN)
     answer = settled_answer(page)
+    expect(page.locator("#answer [role=status]")).to_contain_text("7, ")  # all answers are there
     page.evaluate(
         """document.dispatchEvent(new CustomEvent("reading",
             {detail: {revision: 1e9, error: "Something was wrong."}}))"""
@@ -153,6 +155,18 @@ def test_an_address_that_is_not_ours_is_one_sentence():
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 2
     assert len(output.splitlines()) == 1
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_body_without_end_is_refused(app_url: str, chunked: bool):
+    body = b'{"data": "' + b"x" * 5_000_000 + b'"}'
+    pieces = (body[i : i + 100_000] for i in range(0, len(body), 100_000)) if chunked else body
+    request = urllib.request.Request(
+        f"{app_url}/gradio_api/component_server", pieces, {"Content-Type": "application/json"}
+    )
+    with pytest.raises((OSError, http.client.HTTPException)):
+        urllib.request.urlopen(request, timeout=20)
+    assert post_to_pad(app_url, {"drawing": SEVEN, "revision": 1})["guesses"][0]["digit"] == 7
 
 
 def test_unknown_functions_of_the_pad_are_refused(app_url: str):
