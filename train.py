@@ -47,6 +47,14 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     machine.add_argument(
         "--data-dir", type=Path, help="where MNIST is or goes (default: MNIST_DATA_DIR, else data)"
     )
+    machine.add_argument(
+        "--drawings",
+        nargs="+",
+        type=Path,
+        default=[],
+        metavar="FILE",
+        help="train on the digits of these .ndjson files as well",
+    )
     machine.add_argument("--device", default="auto", help="auto (default), cuda, mps or cpu")
     machine.add_argument("--threads", type=int, help="processor threads (default: PyTorch's)")
     machine.add_argument(
@@ -66,7 +74,7 @@ def _sizes(text: str) -> tuple[int, ...]:
 def run(options: argparse.Namespace) -> int:
     import torch
 
-    from mnist_mlp.data import load_dataset
+    from mnist_mlp.data import DataError
     from mnist_mlp.training import TrainingError, choose_device, prepare_process, train
 
     try:
@@ -78,7 +86,11 @@ def run(options: argparse.Namespace) -> int:
     prepare_process(options.threads)
 
     with _process_group(device) as (rank, device), _stop_on_interrupt() as is_interrupted:
-        data = _in_turn(rank, lambda: load_dataset(options.data_dir))
+        try:
+            data = _in_turn(rank, lambda: _load(options, config.seed))
+        except DataError as error:
+            print(error, file=sys.stderr)
+            return EXIT_WRONG_USAGE
         if rank == 0:
             print(data.notice)
             print(f"Device: {device}, {torch.get_num_threads()} threads.")
@@ -95,6 +107,16 @@ def run(options: argparse.Namespace) -> int:
                 f"test set. Its weights are in {options.output}."
             )
         return EXIT_INTERRUPTED if is_interrupted() else 0
+
+
+def _load(options: argparse.Namespace, seed: int):
+    from mnist_mlp.data import load_dataset, read_drawings, with_drawings
+
+    drawings = [read_drawings(path) for path in options.drawings]
+    data = load_dataset(options.data_dir)
+    for labelled in drawings:
+        data = with_drawings(data, labelled, seed)
+    return data
 
 
 def _config(options: argparse.Namespace):

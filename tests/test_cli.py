@@ -150,6 +150,22 @@ class TestTrain:
         with Image.open(tmp_path / "training_curves.png") as curves:
             assert curves.width > 2 * curves.height
 
+    def test_drawings_train_as_well(self, tmp_path: Path, offline_environment):
+        line = json.dumps({"word": "7", "drawing": [[[60, 200, 110], [50, 50, 220]]]})
+        (tmp_path / "mine.ndjson").write_text("\n".join([line] * 20))
+        options = ("--drawings", tmp_path / "mine.ndjson", "--output", tmp_path)
+        result = run("train.py", *QUICK, *options, env=offline_environment)
+        assert result.returncode == 0, result.stderr
+        assert "18 drawings" in result.stdout
+        _, metadata = load_weights(tmp_path / "weights.safetensors")
+        assert metadata["data"] == "MNIST sample and 20 drawings"
+
+    def test_a_bad_file_of_drawings(self, tmp_path: Path):
+        (tmp_path / "bad.ndjson").write_text("{}\n")
+        result = run("train.py", "--drawings", tmp_path / "bad.ndjson", "--output", tmp_path)
+        assert result.returncode == 2
+        assert result.stderr.startswith(f"{tmp_path / 'bad.ndjson'}:1: ")
+
     @pytest.mark.parametrize(
         ("option", "value", "complaint"),
         [

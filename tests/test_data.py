@@ -1,3 +1,4 @@
+import json
 import shutil
 import socket
 import threading
@@ -17,7 +18,10 @@ from mnist_mlp.data import (
     load_dataset,
     load_mnist,
     read_drawings,
+    with_drawings,
 )
+
+FIRST, SECOND = [0, 1, 2, 3, 4], [5, 6, 7, 8, 9]
 
 
 @pytest.fixture
@@ -129,6 +133,46 @@ class TestDrawings:
         assert labelled.drawings[0].brush == 14
         assert labelled.labels.tolist() == [3]
         assert labelled.drawings[0].strokes[0].tolist() == [[1, 3], [2, 4]]
+
+    def written_by(self, tmp_path: Path, writers: list[str]) -> data.LabelledDrawings:
+        """The k-th drawing is a horizontal line, labelled k modulo 10."""
+        path = tmp_path / "mine.ndjson"
+        lines = (
+            json.dumps({"word": str(k % 10), "drawing": [[[9, 99], [9, 9]]], "writer": writer})
+            for k, writer in enumerate(writers)
+        )
+        path.write_text("\n".join(lines))
+        return read_drawings(path)
+
+    def test_writers_are_held_out_as_a_whole(self, sample: Dataset, tmp_path: Path):
+        labelled = self.written_by(tmp_path, [f"w{k // 5}" for k in range(100)])
+        mixed = with_drawings(sample, labelled, seed=0)
+        held_out, train = (
+            part[len(original) :]
+            for part, original in ((mixed.held_out, sample.held_out), (mixed.train, sample.train))
+        )
+        assert len(held_out) == 10  # of 2 of the 20 writers
+        assert len(train) == 4 * 90
+        # Writers drew 0 to 4 or 5 to 9: held out are whole writers.
+        assert sorted(held_out.labels.tolist()) in [
+            sorted(a + b) for a in (FIRST, SECOND) for b in (FIRST, SECOND)
+        ]
+        assert "90 drawings" in mixed.notice
+        assert mixed.test is sample.test
+
+    def test_one_hand_does_not_make_up_what_is_held_out(self, sample: Dataset, tmp_path: Path):
+        labelled = self.written_by(tmp_path, ["prolific"] * 80 + [f"w{k}" for k in range(20)])
+        mixed = with_drawings(sample, labelled, seed=0)
+        assert len(mixed.held_out) == len(sample.held_out) + 10
+        assert len(mixed.train) == len(sample.train) + 4 * 90
+
+    def test_mixing_is_the_same_with_the_same_seed(self, sample: Dataset, tmp_path: Path):
+        labelled = self.written_by(tmp_path, [""] * 30)
+        one, same, other = (
+            with_drawings(sample, labelled, seed).train.images for seed in (1, 1, 2)
+        )
+        assert torch.equal(one, same)
+        assert not torch.equal(one, other)
 
     @pytest.mark.parametrize(
         ("line", "complaint"),
