@@ -230,7 +230,8 @@ def _parse_drawing(line: str) -> tuple[Drawing, int, str]:
 def with_drawings(data: Dataset, labelled: LabelledDrawings, seed: int) -> Dataset:
     """Mix drawings into a data set, for training and, by other writers, for the held-out digits.
 
-    A tenth of the drawings is held out, and with them all that their writers drew. Each training drawing is redrawn four times, see `augment.redraw`. The test set stays as it is.
+    A tenth of the drawings is held out, whole writers of them. Each training drawing is redrawn
+    four times, see `augment.redraw`. The test set stays as it is.
     """
     held_out, train = _split_by_writer(labelled)
     random = np.random.default_rng(seed)
