@@ -30,6 +30,7 @@ class Job:
     snapshot: Snapshot | None = None
     outcome: Trained | Failed | None = None
     stopping: bool = False
+    was_put_back: bool = False
     finished: threading.Event = field(default_factory=threading.Event)
 
 
@@ -100,7 +101,7 @@ class TrainingLine:
                 while job := self._next_job(process):
                     self._follow(job, connection)
             except (EOFError, OSError):
-                pass  # the worker died: `_follow` has told its job, and a new one takes its place
+                pass  # the worker died: its job is told or put back, and a new one takes its place
             finally:
                 self._processes.discard(process)
                 connection.close()
@@ -146,11 +147,20 @@ class TrainingLine:
                 job.snapshot = message
             self._end(job, message)
         except (EOFError, OSError):
-            self._end(job, Failed(WORKER_DIED))
+            self._put_back_or_end(job)
             raise
         finally:
             with self._changed:
                 del self._running[job]
+
+    def _put_back_or_end(self, job: Job) -> None:
+        """A worker that died before the job began gives it up to the next one, but only once."""
+        with self._changed:
+            if job.snapshot or job.stopping or job.was_put_back:
+                self._end(job, Failed(WORKER_DIED))
+            else:
+                job.was_put_back = True
+                self._waiting.insert(0, job)
 
     def _end(self, job: Job, outcome: Trained | Failed) -> None:
         job.outcome = outcome
