@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -85,7 +86,7 @@ def test_fast_from_click_to_drawing(training: Page, tmp_path: Path):
     shown = re.match(r"Test accuracy (\d+\.\d\d)%", status(page)).group(1)
 
     weights = download(page, "Weights (safetensors)", tmp_path)
-    command = ["python", "-m", "mnist_mlp", "evaluate", "--json", "--weights", str(weights)]
+    command = [sys.executable, "-m", "mnist_mlp", "evaluate", "--json", "--weights", str(weights)]
     result = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True)
     (entry,) = json.loads(result.stdout)
     assert f"{100 * entry['top1']:.2f}" == shown
@@ -234,7 +235,7 @@ def test_a_loss_that_runs_away_names_the_learning_rate(training: Page):
 
 
 def test_no_hidden_layers(training: Page):
-    fill(training, epochs="1", batch_size="512", hidden_sizes="")
+    fill(training, epochs="3", batch_size="64", learning_rate="0.01", hidden_sizes="")
     train(training)
     wait_for_status(training, "^Test accuracy (8|9)")
     expect(training.locator("#train-report .facts")).to_contain_text("7,850 parameters")
