@@ -26,9 +26,6 @@ class Answer(gr.HTML):
             **options,
         )
 
-    def postprocess(self, value: dict | None) -> dict | None:
-        return value
-
     def api_info(self) -> dict[str, Any]:
         return {"type": "object", "description": "revision, guesses, stages"}
 

@@ -28,9 +28,6 @@ class Monitor(gr.HTML):
             **options,
         )
 
-    def postprocess(self, value: dict | None) -> dict | None:
-        return value
-
 
 def progress_as_json(run: Run | None, line: TrainingLine) -> dict[str, Any]:
     """A run as the page gets it: state, status in words, share done, and the curves so far."""

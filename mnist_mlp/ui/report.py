@@ -28,9 +28,6 @@ class Report(gr.HTML):
             value=None, apply_default_css=False, **component_files("report"), **options
         )
 
-    def postprocess(self, value: dict | None) -> dict | None:
-        return value
-
 
 def report_as_json(session: Session, run: Run) -> dict[str, Any]:
     report = run.trained.report

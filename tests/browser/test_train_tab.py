@@ -171,25 +171,26 @@ def test_stop_in_mid_epoch_keeps_the_best_so_far(training: Page):
     expect(training.get_by_label("Your run 1")).to_be_checked()
 
 
-def test_a_second_visitor_waits_in_line(training: Page, visit: Callable[..., Page]):
+def put_in_line_behind(training: Page, visit: Callable[..., Page]) -> Page:
+    """A second visitor, whose short run waits for a long one on the first page."""
     second = open_train_tab(visit())
     fill(training, epochs="50", batch_size="16")
     fill(second, epochs="1", batch_size="512")
     train(training)
     wait_for_status(training, "^Epoch 1")
     train(second)
+    return second
+
+
+def test_a_second_visitor_waits_in_line(training: Page, visit: Callable[..., Page]):
+    second = put_in_line_behind(training, visit)
     wait_for_status(second, "Waiting in line: you are next")
     training.locator("#train-stop").click()
     wait_for_status(second, "^Test accuracy")
 
 
 def test_a_reloaded_page_ends_its_run(training: Page, visit: Callable[..., Page]):
-    second = open_train_tab(visit())
-    fill(training, epochs="50", batch_size="16")
-    fill(second, epochs="1", batch_size="512")
-    train(training)
-    wait_for_status(training, "^Epoch 1")
-    train(second)
+    second = put_in_line_behind(training, visit)
     wait_for_status(second, "Waiting in line")
     training.reload()
     wait_for_status(second, "^(Starting|Epoch|Test accuracy)", timeout=2_500)
