@@ -9,9 +9,8 @@ from PIL import Image
 from mnist_mlp.model import MLP, SHIPPED_WEIGHTS, WeightsError, load_weights, normalise
 from mnist_mlp.preprocess import Drawing, Stages, stages_of_drawing, stages_of_picture
 
-
-# Below this probability of the likeliest digit a reading is no more than a guess. Networks that were
-# trained on non-digits as well put scribbles and letters there, and under 1 % of real digits.
+# Below this probability of the likeliest digit a reading is no more than a guess. A network that
+# learned from non-digits as well puts scribbles and letters there, and under 1 % of real digits.
 MIN_CONFIDENCE = 0.5
 
 
