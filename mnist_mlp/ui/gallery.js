@@ -15,7 +15,7 @@ const root = element.querySelector(".gallery");
 const part = (name) => element.querySelector(name);
 const filters = part(".filters");
 const dialog = part("dialog");
-const pagers = [...element.querySelectorAll("[data-page]")];
+const pagers = [...element.querySelectorAll(".pager button")];
 const steps = [...element.querySelectorAll("[data-step]")];
 
 let session = null;
@@ -80,8 +80,11 @@ function show(answer) {
     ...images.map((image, i) => picture(image, i, pixels.subarray(i * SIDE ** 2))),
   );
   part(".found").textContent = foundInWords(answer);
-  pagers[0].disabled = answer.page === 0;
-  pagers[1].disabled = answer.page === answer.pages - 1;
+  for (const button of pagers) {
+    const page = answer.page + Number(button.dataset.page);
+    button.disabled = page < 0 || page >= answer.pages;
+    button.hidden = answer.pages === 1;
+  }
   showQuery();
 }
 
@@ -105,11 +108,16 @@ function foundInWords({ found, page, pages }) {
 
 function picture(image, i, pixels) {
   const item = document.createElement("li");
-  item.innerHTML = '<button type="button"><canvas></canvas><span></span></button>';
+  item.innerHTML =
+    '<button type="button"><canvas></canvas><span></span><small></small></button>';
   const right = image.label === image.prediction;
   item.classList.toggle("wrong", !right);
   paintGrey(item.querySelector("canvas"), pixels.subarray(0, SIDE ** 2), SIDE, SIDE);
-  item.querySelector("span").textContent = right ? `${image.label} ✓` : `${image.label}, not ${image.prediction}`;
+  const { label, prediction } = image;
+  item.querySelector("span").textContent = right ? `${label} ✓` : `${label} as ${prediction}`;
+  if (query.least_confident_first) {
+    item.querySelector("small").textContent = `${percent(image.probability)} sure`;
+  }
   const button = item.firstChild;
   button.title = `${inWords(image)}, ${percent(image.probability)} sure`;
   button.ariaLabel = button.title;
@@ -145,7 +153,6 @@ function showImage() {
   );
   const rows = [...guesses].sort((a, b) => a.digit - b.digit).map(guessRow);
   rows[looked.label].classList.add("true");
-  rows[guesses[0].digit].classList.add("best");
   part(".guesses").replaceChildren(...rows);
   steps[0].disabled = place === 0;
   steps[1].disabled = place === images.length - 1;
@@ -185,7 +192,10 @@ filters.addEventListener("reset", (event) => {
 });
 filters.addEventListener("submit", (event) => event.preventDefault());
 for (const button of pagers) {
-  button.addEventListener("click", () => narrow({ page: query.page + Number(button.dataset.page) }));
+  button.addEventListener("click", () => {
+    narrow({ page: query.page + Number(button.dataset.page) });
+    if (filters.getBoundingClientRect().bottom < 0) filters.scrollIntoView();
+  });
 }
 for (const button of steps) {
   button.addEventListener("click", () => look(place + Number(button.dataset.step)));

@@ -40,7 +40,9 @@ class Query:
 
 
 class Gallery(gr.HTML):
-    """Browses the test set for the visitor that its value names, `{"session": key, "network": name}`.
+    """Browses the test set for the visitor that its value names.
+
+    The value is `{"session": key, "network": name}`; a new network's name makes it ask anew.
 
     `browse` is called with `{"session": key, "query": {...}}`, the keys those of Query, and returns
     what `page_as_json` makes; `look` with `{"session": key, "index": number}`, and returns what
