@@ -24,8 +24,10 @@ function show(reading) {
   if (reading.error) return;
   shown = reading.revision ?? shown; // what comes from elsewhere than the pad counts nothing
   source.textContent = reading.source ?? "";
-  root.classList.toggle("empty", reading.guesses.length === 0);
-  digit.textContent = reading.guesses[0]?.digit ?? "";
+  const empty = reading.guesses.length === 0;
+  root.classList.toggle("empty", empty);
+  root.classList.toggle("unsure", !empty && !reading.sure);
+  digit.textContent = reading.sure ? reading.guesses[0].digit : "?";
   list.replaceChildren(...reading.guesses.map(guessRow));
   if (reading.stages.length) {
     stages.forEach((canvas, i) => paint(canvas, reading.stages[i]));
@@ -40,5 +42,8 @@ document.addEventListener("reading", (event) => show(event.detail));
 watch("value", () => {
   show(props.value);
   const best = props.value?.guesses?.[0];
-  spoken.textContent = best ? `${best.digit}, ${percent(best.probability)}` : "The pad is empty";
+  const doubt = props.value?.sure ? "" : "Not sure this is a digit; perhaps ";
+  spoken.textContent = best
+    ? `${doubt}${best.digit}, ${percent(best.probability)}`
+    : "The pad is empty";
 });

@@ -85,6 +85,7 @@ def _open_and_close(
             _pad_value(session),
             _gallery_value(session),
             {"session": session.key, "run": None, "label": ""},
+            gr.update(interactive=True),
             preset_of(values),
             *values.values(),
         ]
@@ -93,8 +94,9 @@ def _open_and_close(
         sessions.close(request.session_hash)
 
     fields = list(training.fields.values())
-    shown = [tabs, draw.pad, test_set.gallery, training.monitor, training.preset, *fields]
-    page.load(open_page, None, [key, *shown], **QUIETLY)
+    shown = [tabs, draw.pad, test_set.gallery, training.monitor]
+    outputs = [key, *shown, training.start, training.preset, *fields]
+    page.load(open_page, None, outputs, **QUIETLY)
     page.unload(close_page)
 
 
