@@ -40,6 +40,7 @@ class Run:
         """The run's own network, of its own weights; ask only once it is trained."""
         model = MLP(self.job.config.hidden_sizes)
         model.load_state_dict(load(self.trained.weights))
+        model.temperature = self.trained.temperature
         return Classifier(model)
 
     def evaluation(self, labels: torch.Tensor) -> Evaluation:
