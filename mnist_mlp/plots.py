@@ -82,7 +82,7 @@ def mistakes(evaluation: Evaluation, images: Tensor, limit: int = MISTAKES_SHOWN
         axes.axis("off")
     for axes, index in zip(panels, shown, strict=False):
         probability, prediction = evaluation.probabilities[index].max(dim=0)
-        axes.imshow(images[index], cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+        axes.imshow(images[index].numpy(), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
         title = f"{evaluation.labels[index]} as {prediction} ({probability:.1%})"
         axes.set_title(title, fontsize=9)
     return figure
@@ -101,15 +101,16 @@ def reliability_diagram(evaluation: Evaluation) -> Figure:
     On the diagonal a network is as often right as it says (Guo et al. 2017, figure 1).
     """
     bins = evaluation.reliability
-    filled = bins.counts > 0
+    sure, right, count = (each.numpy() for each in (bins.confidence, bins.accuracy, bins.counts))
+    filled = count > 0
     edges = np.linspace(0, 1, CALIBRATION_BINS + 1)
     figure = Figure(figsize=(6, 7), layout="constrained")
     accuracy, counts = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     accuracy.plot((0, 1), (0, 1), color="gray", linestyle="--", label="As often right as sure")
     accuracy.bar(
-        edges[:-1], bins.accuracy, 1 / CALIBRATION_BINS, align="edge", edgecolor="white", alpha=0.8
+        edges[:-1], right, 1 / CALIBRATION_BINS, align="edge", edgecolor="white", alpha=0.8
     )
-    accuracy.plot(bins.confidence[filled], bins.accuracy[filled], "ko", label="Mean of a bin")
+    accuracy.plot(sure[filled], right[filled], "ko", label="Mean of a bin")
     accuracy.set(
         ylabel="Share of answers that are right",
         xlim=(0, 1),
@@ -117,7 +118,7 @@ def reliability_diagram(evaluation: Evaluation) -> Figure:
         title=f"Expected calibration error {evaluation.calibration_error:.2%}",
     )
     accuracy.legend(loc="upper left")
-    counts.bar(edges[:-1], bins.counts, 1 / CALIBRATION_BINS, align="edge", edgecolor="white")
+    counts.bar(edges[:-1], count, 1 / CALIBRATION_BINS, align="edge", edgecolor="white")
     counts.set(xlabel="Probability of the answer", ylabel="Answers", yscale="symlog")
     for axes in (accuracy, counts):
         axes.grid(alpha=0.3)
