@@ -245,6 +245,7 @@ def train(
     views = _Views(data.train, config)
     start = time.perf_counter()
     if config.teacher_epochs:
+        torch.manual_seed(config.seed)  # its dropout has no generator of its own
         teaching = _Run(_teachers(config), _seeded(Teacher, config), data, views, should_stop)
         for event in teaching.epochs(start):
             yield OfTeacher(event)
