@@ -78,7 +78,7 @@ def _fields() -> dict[str, gr.components.Component]:
         train_images = gr.Textbox(**options("train_images", "Training images"))
     hidden_sizes = gr.Textbox(**options("hidden_sizes", "Hidden layers"))
     with gr.Row():
-        names = {"adam": "Adam", "adamw": "AdamW", "sgd": "SGD"}
+        names = {"adam": "Adam", "adamw": "AdamW", "sgd": "SGD", "muon": "Muon"}
         optimizer = gr.Dropdown(
             [(names[name], name) for name in OPTIMIZERS], **options("optimizer", "Optimizer")
         )
