@@ -1,17 +1,20 @@
 """The Test set tab in a real Chromium, beside what the same network makes of the same images."""
 
 import json
+import os
 import re
 import time
 import urllib.request
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from mnist_mlp.data import Dataset, load_dataset
 from mnist_mlp.evaluate import Evaluation, evaluate
-from tests.browser.driver import draw, settled_answer
+from tests.browser.driver import draw, running_app, settled_answer
+from tests.conftest import NO_NETWORK
 
 SEVEN = [[[60, 200, 110], [50, 50, 220]]]
 A_MINUTE = 60_000
@@ -280,12 +283,37 @@ def test_the_address_names_the_tab(browser, app_url: str):
     page.context.close()
 
 
+def test_while_the_data_is_loaded_and_with_the_sample(browser, tmp_path: Path, monkeypatch):
+    """A file of MNIST that nobody writes to yet holds the worker up; without a network and with
+    that file damaged, the sample then takes MNIST's place.
+    """
+    for name, value in {**NO_NETWORK, "no_proxy": "127.0.0.1"}.items():
+        monkeypatch.setenv(name, value)
+    raw = tmp_path / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    file = raw / "train-images-idx3-ubyte"
+    os.mkfifo(file)
+    with running_app("--data-dir", str(tmp_path)) as url:
+        page = browser.new_context().new_page()
+        page.goto(f"{url}/?tab=test-set")
+        gallery = page.locator("#test-gallery")
+        expect(gallery.locator(".facts")).to_have_text("Loading the test set.", timeout=30_000)
+        page.wait_for_timeout(1_500)  # it asks once more
+        expect(gallery.locator(".filters")).to_be_hidden()
+        expect(gallery.locator(".error")).to_be_empty()
+        file.write_bytes(b"")
+        expect(gallery.locator(".pictures li")).to_have_count(A_PAGE, timeout=A_MINUTE)
+        expect(gallery.locator(".facts")).to_contain_text("of the 500 test images")
+        expect(gallery.locator(".data")).to_contain_text("a sample of 5,000 MNIST digits")
+        page.context.close()
+
+
 def test_nothing_is_asked_before_the_tab_is_opened(browser, app_url: str):
     page = browser.new_context().new_page()
     asked = []
     page.on("request", lambda request: asked.append(request.post_data or ""))
     page.goto(app_url)
-    expect(page.locator("#train-start")).to_be_attached(timeout=30_000)
+    expect(page.locator("#digit-pad canvas")).to_be_visible(timeout=30_000)
     page.wait_for_timeout(1_000)
     assert not [body for body in asked if '"browse"' in body]
     open_gallery(page)
