@@ -302,7 +302,7 @@ def test_while_the_data_is_loaded_and_with_the_sample(browser, tmp_path: Path, m
         expect(gallery.locator(".filters")).to_be_hidden()
         expect(gallery.locator(".error")).to_be_empty()
         file.write_bytes(b"")
-        expect(gallery.locator(".pictures li")).to_have_count(A_PAGE, timeout=A_MINUTE)
+        expect(gallery.locator(".pictures li")).to_have_count(A_PAGE, timeout=2 * A_MINUTE)
         expect(gallery.locator(".facts")).to_contain_text("of the 500 test images")
         expect(gallery.locator(".data")).to_contain_text("a sample of 5,000 MNIST digits")
         page.context.close()
