@@ -2,11 +2,14 @@
 
 import textwrap
 from collections.abc import Sequence
+from dataclasses import fields, replace
 
 import numpy as np
+import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from mnist_mlp.augment import NONE, Distortions, distort
 from mnist_mlp.evaluate import CALIBRATION_BINS, Evaluation
 from mnist_mlp.model import CLASSES
 from mnist_mlp.preprocess import STAGE_CAPTIONS, Stages
@@ -122,4 +125,24 @@ def reliability_diagram(evaluation: Evaluation) -> Figure:
     counts.set(xlabel="Probability of the answer", ylabel="Answers", yscale="symlog")
     for axes in (accuracy, counts):
         axes.grid(alpha=0.3)
+    return figure
+
+
+def distortions(image: np.ndarray, copies: int = 10) -> Figure:
+    """What each distortion does to a digit, (28, 28) uint8, and in the last row all together."""
+    limits = Distortions()
+    rows = {
+        field.name: replace(NONE, **{field.name: getattr(limits, field.name)})
+        for field in fields(limits)
+    }
+    rows["all of them"] = limits
+    figure = Figure(figsize=(copies * 0.8 + 1.2, len(rows) * 0.8), layout="constrained")
+    panels = figure.subplots(len(rows), copies)
+    images = torch.from_numpy(image).repeat(copies, 1, 1)
+    for (name, distorted), row in zip(rows.items(), panels, strict=True):
+        row[0].set_ylabel(name.capitalize(), rotation=0, ha="right", va="center")
+        generator = torch.Generator().manual_seed(0)
+        for axes, copy in zip(row, distort(images, generator, distorted), strict=True):
+            axes.imshow(copy, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+            axes.set(xticks=[], yticks=[])
     return figure

@@ -199,6 +199,7 @@ class TestSessions:
         for run, reading in zip((run_one, run_two), readings, strict=True):
             file = tmp_path / "weights.safetensors"
             file.write_bytes(run.trained.weights)
+            assert run.trained.temperature != 1
             assert Classifier.load(file).read_drawing(SEVEN, top=10).guesses == reading.guesses
 
     def test_the_shipped_network_is_scored_once(self, sessions: Sessions, sample):
