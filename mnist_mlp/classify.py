@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from PIL import Image
 
@@ -56,6 +57,10 @@ class Classifier:
     def read_picture(self, picture: Image.Image, top: int = 3) -> Reading:
         return self._read(stages_of_picture(picture), top)
 
+    def read_mnist(self, image: np.ndarray, top: int = 3) -> Reading:
+        """Read one of MNIST's own images, (28, 28) uint8, which is what the network sees."""
+        return self._read(_stages_of_mnist(image), top)
+
     @torch.inference_mode()
     def _read(self, stages: Stages | None, top: int) -> Reading:
         if stages is None:
@@ -64,6 +69,17 @@ class Classifier:
         probabilities, digits = self.model.probabilities(normalise(image[None]))[0].topk(top)
         guesses = zip(digits.tolist(), probabilities.tolist(), strict=True)
         return Reading(tuple(Guess(*guess) for guess in guesses), stages)
+
+
+def _stages_of_mnist(image: np.ndarray) -> Stages | None:
+    """The stages that MNIST's makers had behind them; None for a black image."""
+    if not image.any():
+        return None
+    rows, columns = (image.any(axis=axis).nonzero()[0] for axis in (1, 0))
+    left, top = int(columns[0]), int(rows[0])
+    width, height = int(columns[-1]) - left + 1, int(rows[-1]) - top + 1
+    ink = image[top : top + height, left : left + width]
+    return Stages(image, (left, top, width, height), ink, ink, image)
 
 
 def load_or_shipped(weights: Path | None) -> tuple[Classifier, str]:

@@ -1,6 +1,7 @@
 """How good a network is: accuracy, top-k, confusion matrix, calibration."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,6 +12,15 @@ from mnist_mlp.model import CLASSES, MLP, normalise
 
 CALIBRATION_BINS = 15
 BATCH = 2_000
+
+
+@dataclass(frozen=True)
+class ReliabilityBins:
+    """Answers by how sure they are, 15 equal-width bins of (0, 1]; (15,) each, 0 where empty."""
+
+    counts: Tensor  # int64
+    confidence: Tensor  # float64 in [0, 1], the mean of a bin
+    accuracy: Tensor  # float64 in [0, 1], the share of a bin that is right
 
 
 @dataclass(frozen=True)
@@ -62,15 +72,80 @@ class Evaluation:
         mistakes = (predictions != self.labels).nonzero().flatten()
         return mistakes[confidence[mistakes].argsort(descending=True)[:count]]
 
+    def find(
+        self,
+        *,
+        label: int | None = None,
+        prediction: int | None = None,
+        only_mistakes: bool = False,
+        least_confident_first: bool = False,
+    ) -> Tensor:
+        """(found,) int64: indices of the images that all these conditions hold for.
+
+        They keep the set's order, or come by the probability of what they were read as.
+        """
+        confidence, predictions = self.probabilities.max(dim=1)
+        wanted = torch.ones(len(self.labels), dtype=torch.bool)
+        if label is not None:
+            wanted &= self.labels == label
+        if prediction is not None:
+            wanted &= predictions == prediction
+        if only_mistakes:
+            wanted &= predictions != self.labels
+        indices = wanted.nonzero().flatten()
+        if least_confident_first:
+            indices = indices[confidence[indices].argsort(stable=True)]
+        return indices
+
     @property
-    def calibration_error(self) -> float:
-        """Expected calibration error in [0, 1], 15 equal-width bins (Guo et al. 2017)."""
+    def reliability(self) -> ReliabilityBins:
+        """How often answers are right beside how sure they are (Guo et al. 2017, figure 1)."""
         confidence, prediction = self.probabilities.double().max(dim=1)
         correct = (prediction == self.labels).double()
         bins = (confidence * CALIBRATION_BINS).ceil().long().clamp(1, CALIBRATION_BINS) - 1
-        gaps = torch.zeros(CALIBRATION_BINS, dtype=torch.float64)
-        gaps.index_add_(0, bins, correct - confidence)
-        return (gaps.abs().sum() / len(self.labels)).item()
+        counts = torch.bincount(bins, minlength=CALIBRATION_BINS)
+
+        def mean(values: Tensor) -> Tensor:
+            sums = torch.bincount(bins, values, minlength=CALIBRATION_BINS)
+            return sums / counts.clamp(min=1)
+
+        return ReliabilityBins(counts, mean(confidence), mean(correct))
+
+    @property
+    def calibration_error(self) -> float:
+        """Expected calibration error in [0, 1], 15 equal-width bins (Guo et al. 2017)."""
+        bins = self.reliability
+        gaps = (bins.accuracy - bins.confidence).abs()
+        return ((bins.counts * gaps).sum() / len(self.labels)).item()
+
+    def as_dict(self) -> dict[str, Any]:
+        """What the figures of `plots` show, in plain numbers for JSON."""
+        confidence, predictions = self.probabilities.max(dim=1)
+        bins = self.reliability
+        return {
+            "errors": self.errors,
+            "confusion_matrix": self.confusion_matrix.tolist(),
+            "precision": self.precision.tolist(),
+            "recall": self.recall.tolist(),
+            "reliability": [
+                {"count": count, "confidence": sure, "accuracy": right}
+                for count, sure, right in zip(
+                    bins.counts.tolist(),
+                    bins.confidence.tolist(),
+                    bins.accuracy.tolist(),
+                    strict=True,
+                )
+            ],
+            "mistakes": [
+                {
+                    "index": index,
+                    "label": int(self.labels[index]),
+                    "prediction": int(predictions[index]),
+                    "probability": confidence[index].item(),
+                }
+                for index in self.most_confident_mistakes(self.errors).tolist()
+            ],
+        }
 
 
 def fit_temperature(logits: Tensor, labels: Tensor) -> float:

@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -35,10 +36,24 @@ def test_a_picture_of_a_drawing_is_read_like_the_drawing(classifier):
     assert classifier.read_picture(Image.fromarray(render(SEVEN))).guesses[0].digit == 7
 
 
+def test_mnists_own_images_are_seen_as_they_are(classifier, sample):
+    evaluation = evaluate(classifier.model, sample.test)
+    for image, expected in zip(sample.test.images[:50], evaluation.probabilities, strict=False):
+        reading = classifier.read_mnist(image.numpy(), top=10)
+        for guess in reading.guesses:
+            assert guess.probability == pytest.approx(expected[guess.digit].item(), abs=1e-5)
+        stages = reading.stages
+        left, top, width, height = stages.box
+        assert max(width, height) == 20  # as MNIST's makers scaled them
+        assert (stages.scaled == image.numpy()[top : top + height, left : left + width]).all()
+        assert (stages.centred == image.numpy()).all()
+
+
 def test_no_ink_gives_no_prediction(classifier):
     for reading in (
         classifier.read_drawing(Drawing(())),
         classifier.read_picture(Image.new("L", (50, 50), 255)),
+        classifier.read_mnist(np.zeros((28, 28), np.uint8)),
     ):
         assert reading.guesses == ()
         assert reading.stages is None

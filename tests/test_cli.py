@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from sklearn.metrics import accuracy_score
 
 from mnist_mlp.classify import Classifier
 from mnist_mlp.data import read_drawings
+from mnist_mlp.evaluate import evaluate
 from mnist_mlp.model import load_weights, save_weights
 from mnist_mlp.preprocess import Drawing, render
 
@@ -40,7 +42,15 @@ def seven(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    "command", [("app.py",), ("train.py",), ("-m", "mnist_mlp"), ("-m", "mnist_mlp", "predict")]
+    "command",
+    [
+        ("app.py",),
+        ("train.py",),
+        ("-m", "mnist_mlp"),
+        ("-m", "mnist_mlp", "predict"),
+        ("-m", "mnist_mlp", "evaluate"),
+        ("-m", "mnist_mlp", "browse"),
+    ],
 )
 def test_help_needs_no_heavy_import(command: tuple[str, ...]):
     result = run("-X", "importtime", *command, "--help")
@@ -133,6 +143,67 @@ class TestEvaluate:
         result = run("-m", "mnist_mlp", "evaluate", "--drawings", tmp_path / "bad.ndjson")
         assert result.returncode == 2
         assert result.stderr.startswith(f"{tmp_path / 'bad.ndjson'}:1: ")
+
+    def test_figures_are_saved(self, tmp_path: Path, offline_environment, classifier, sample):
+        folder = tmp_path / "new" / "figures"
+        result = run(
+            "-m", "mnist_mlp", "evaluate", "--json", "--save", folder, env=offline_environment
+        )
+        assert result.returncode == 0, result.stderr
+        assert str(folder) in result.stderr
+        (entry,) = json.loads(result.stdout)
+        saved = json.loads((folder / "evaluation.json").read_text())
+        assert saved.items() >= entry.items()
+        expected = evaluate(classifier.model, sample.test)
+        assert saved["confusion_matrix"] == expected.confusion_matrix.tolist()
+        assert sum(each["count"] for each in saved["reliability"]) == entry["n"] == 500
+        pictures = ("confusion_matrix.png", "mistakes.png", "reliability_diagram.png")
+        assert {path.name for path in folder.iterdir()} == {"evaluation.json", *pictures}
+        for name in pictures:
+            with Image.open(folder / name) as picture:
+                assert picture.width > 500
+
+    def test_several_sets_are_saved_apart(self, tmp_path: Path):
+        for name in ("one/mine", "two/mine", "two/yours"):
+            path = tmp_path / f"{name}.ndjson"
+            path.parent.mkdir(exist_ok=True)
+            line = {"word": "7", "drawing": [[[60, 200, 110], [50, 50, 220]]]}
+            path.write_text(json.dumps(line))
+        files = sorted(tmp_path.rglob("*.ndjson"))
+        save = tmp_path / "figures"
+        result = run("-m", "mnist_mlp", "evaluate", "--drawings", *files, "--save", save)
+        assert result.returncode == 0, result.stderr
+        assert {path.name for path in save.iterdir()} == {"1-mine", "2-mine", "yours"}
+        for name, file in zip(("1-mine", "2-mine", "yours"), files, strict=True):
+            assert json.loads((save / name / "evaluation.json").read_text())["set"] == str(file)
+
+    def test_a_folder_that_cannot_be_made(self, tmp_path: Path):
+        (tmp_path / "file").write_text("")
+        result = run("-m", "mnist_mlp", "evaluate", "--save", tmp_path / "file")
+        assert result.returncode == 2
+        assert result.stderr == f"{tmp_path / 'file'}: File exists.\n"
+        assert result.stdout == ""
+
+
+class TestBrowse:
+    def test_it_names_the_tab_in_the_address(self):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "mnist_mlp", "browse", "--no-browser", "--port", "7870"],
+            cwd=REPOSITORY,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        lines = iter(process.stdout.readline, "")
+        address = next(line for line in lines if "The page is at" in line).split()[4]
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+        assert re.fullmatch(r"http://127\.0\.0\.1:\d+/\?tab=test-set", address)
+        assert process.returncode == 130
+
+    def test_unusable_port(self):
+        result = run("-m", "mnist_mlp", "browse", "--host", "203.0.113.7")
+        assert result.returncode == 2
+        assert len(result.stderr.splitlines()) == 1
 
 
 class TestTrain:

@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -41,6 +43,57 @@ def test_calibration_error_by_hand():
     labels = torch.tensor([0, 0, 0, 1, 0, 1])
     expected = 4 / 6 * abs(3 / 4 - 0.62) + 2 / 6 * abs(1 / 2 - 0.97)
     assert Evaluation(probabilities, labels).calibration_error == pytest.approx(expected, abs=1e-6)
+
+
+def test_reliability_bins_by_hand():
+    """As above; a probability on the edge of two bins belongs to the lower one."""
+    probabilities = torch.zeros(7, 10)
+    probabilities[:4, 0], probabilities[:4, 1] = 0.62, 0.38
+    probabilities[4:6, 0], probabilities[4:6, 1] = 0.97, 0.03
+    probabilities[6, 2] = 1
+    bins = Evaluation(probabilities, torch.tensor([0, 0, 0, 1, 0, 1, 2])).reliability
+    assert bins.counts.tolist() == [0] * 9 + [4] + [0] * 4 + [3]
+    assert bins.accuracy[[9, 14]].tolist() == pytest.approx([3 / 4, 2 / 3])
+    assert bins.confidence[[9, 14]].tolist() == pytest.approx([0.62, (0.97 * 2 + 1) / 3])
+    assert bins.accuracy.sum() == pytest.approx(3 / 4 + 2 / 3)
+
+
+@pytest.mark.parametrize("label", [None, 3])
+@pytest.mark.parametrize("prediction", [None, 3, 5])
+@pytest.mark.parametrize("only_mistakes", [False, True])
+@pytest.mark.parametrize("least_confident_first", [False, True])
+def test_find_equals_a_search_one_by_one(
+    evaluation, label, prediction, only_mistakes, least_confident_first
+):
+    rows = zip(evaluation.probabilities.tolist(), evaluation.labels.tolist(), strict=True)
+    expected = [
+        (max(row), index)
+        for index, (row, truth) in enumerate(rows)
+        if label in (None, truth)
+        and prediction in (None, row.index(max(row)))
+        and not (only_mistakes and row.index(max(row)) == truth)
+    ]
+    if least_confident_first:
+        expected.sort()
+    found = evaluation.find(
+        label=label,
+        prediction=prediction,
+        only_mistakes=only_mistakes,
+        least_confident_first=least_confident_first,
+    )
+    assert found.tolist() == [index for _, index in expected]
+
+
+def test_as_dict_is_json_and_agrees_with_itself(evaluation):
+    numbers = json.loads(json.dumps(evaluation.as_dict()))
+    assert numbers["errors"] == len(numbers["mistakes"]) == evaluation.errors
+    assert sum(map(sum, numbers["confusion_matrix"])) == 3_000
+    gaps = [
+        bin["count"] * abs(bin["confidence"] - bin["accuracy"]) for bin in numbers["reliability"]
+    ]
+    assert sum(gaps) / 3_000 == pytest.approx(evaluation.calibration_error)
+    for mistake in numbers["mistakes"]:
+        assert mistake["label"] == evaluation.labels[mistake["index"]] != mistake["prediction"]
 
 
 def test_a_network_is_scored_alike_in_one_go_and_in_batches(sample):

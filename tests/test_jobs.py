@@ -12,10 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load
 
 from mnist_mlp.classify import Classifier
-from mnist_mlp.model import MLP
+from mnist_mlp.evaluate import evaluate
 from mnist_mlp.preprocess import Drawing
 from mnist_mlp.training import TrainConfig, train
 from mnist_mlp.ui.jobs import WORKER_DIED, TrainingLine
@@ -192,17 +191,40 @@ class TestSessions:
         session.network = run.number
         return session, run
 
-    def test_each_visitor_has_a_network_of_their_own(self, sessions: Sessions):
+    def test_each_visitor_has_a_network_of_their_own(self, sessions: Sessions, tmp_path: Path):
         one, run_one = self.trained(sessions, "a", QUICK)
         two, run_two = self.trained(sessions, "b", replace(QUICK, seed=1))
         readings = [sessions.classifier(s.key).read_drawing(SEVEN, top=10) for s in (one, two)]
         assert readings[0].guesses != readings[1].guesses
         for run, reading in zip((run_one, run_two), readings, strict=True):
-            model = MLP((16,))
-            model.load_state_dict(load(run.trained.weights))
-            model.temperature = run.trained.temperature
-            assert model.temperature != 1
-            assert Classifier(model).read_drawing(SEVEN, top=10).guesses == reading.guesses
+            file = tmp_path / "weights.safetensors"
+            file.write_bytes(run.trained.weights)
+            assert run.trained.temperature != 1
+            assert Classifier.load(file).read_drawing(SEVEN, top=10).guesses == reading.guesses
+
+    def test_the_shipped_network_is_scored_once(self, sessions: Sessions, sample):
+        wait_for(lambda: sessions.line.data)
+        evaluation = sessions.evaluation("nobody's key")
+        expected = evaluate(sessions.shipped.model, sample.test).probabilities
+        torch.testing.assert_close(evaluation.probabilities, expected)
+        assert sessions.evaluation(sessions.open("page").key) is evaluation
+
+    def test_before_the_data_is_loaded_nothing_is_scored(self, classifier: Classifier):
+        assert Sessions(classifier, TrainingLine()).evaluation("") is None
+
+    def test_a_visitors_own_network_is_scored_as_it_reads(self, sessions: Sessions, sample):
+        session, run = self.trained(sessions, "page", QUICK)
+        evaluation = sessions.evaluation(session.key)
+        assert evaluation.accuracy == pytest.approx(run.trained.report.test_accuracy)
+        for index in range(5):
+            reading = sessions.classifier(session.key).read_mnist(sample.test.images[index].numpy())
+            best = reading.guesses[0]
+            assert best.digit == evaluation.predictions[index]
+            assert best.probability == pytest.approx(
+                evaluation.probabilities[index].max().item(), abs=1e-5
+            )
+        session.network = None
+        assert sessions.evaluation(session.key) is sessions.evaluation("nobody's key")
 
     def test_a_key_that_nobody_has_means_the_shipped_network(self, sessions: Sessions):
         for key in ("", "guess", None, 7, ["x"]):

@@ -22,7 +22,7 @@ class Answer(gr.HTML):
             value=None,
             captions=STAGE_CAPTIONS,
             apply_default_css=False,
-            **component_files("answer"),
+            **component_files("answer", "pixels", "guesses"),
             **options,
         )
 

@@ -27,6 +27,7 @@ from mnist_mlp.ui.settings import (
     label_of,
     preset_of,
 )
+from mnist_mlp.ui.test_tab import TestTab, build_test_tab
 from mnist_mlp.ui.train_tab import TrainTab, build_train_tab
 
 FONTS = ["system-ui", "sans-serif"]
@@ -35,7 +36,7 @@ THEME = gr.themes.Default(
 )
 # Answers come in milliseconds: gradio's own clock over them would only blink.
 CSS = """
-#digit-pad, #answer, #train-preview, #train-monitor, #train-report {
+#digit-pad, #answer, #train-preview, #train-monitor, #train-report, #test-gallery {
   & [data-testid="status-tracker"] { display: none; }
 }
 #train-preview {
@@ -43,6 +44,8 @@ CSS = """
   & figcaption { margin-top: 6px; font-size: 0.82rem; }
 }
 """
+DRAW = "draw"
+TABS = (DRAW, "train", "test-set")  # as a page's address may name them, "?tab=test-set"
 # What every event here has in common: it is quick, and our components show their own progress.
 QUIETLY: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 
@@ -54,27 +57,39 @@ def build_page(sessions: Sessions, notice: str = "") -> gr.Blocks:
         if notice:
             gr.Markdown(f"⚠️ {notice}", elem_id="notice")
         key = gr.State("")
-        with gr.Tabs():
-            with gr.Tab("Draw"):
+        with gr.Tabs() as tabs:
+            with gr.Tab("Draw", id=DRAW):
                 draw = build_draw_tab(sessions)
-            with gr.Tab("Train") as train_tab:
+            with gr.Tab("Train", id="train") as train_tab:
                 training = build_train_tab(sessions)
-        _open_and_close(page, sessions, key, draw, training)
+            with gr.Tab("Test set", id="test-set"):
+                test_set = build_test_tab(sessions)
+        _open_and_close(page, sessions, key, tabs, draw, training, test_set)
         _keep_settings(training)
         _preview_distortions(train_tab, draw, training)
-        _train(sessions, key, draw, training)
+        _train(sessions, key, draw, training, test_set)
+        test_set.gallery.sent(lambda: gr.Tabs(selected=DRAW), None, tabs, **QUIETLY)
     return page
 
 
 def _open_and_close(
-    page: gr.Blocks, sessions: Sessions, key: gr.State, draw: DrawTab, training: TrainTab
+    page: gr.Blocks,
+    sessions: Sessions,
+    key: gr.State,
+    tabs: gr.Tabs,
+    draw: DrawTab,
+    training: TrainTab,
+    test_set: TestTab,
 ) -> None:
     def open_page(request: gr.Request) -> list[Any]:
         session = sessions.open(request.session_hash)
-        values = fields_of_address(dict(request.query_params))
+        query = dict(request.query_params)
+        values = fields_of_address(query)
         return [
             session.key,
+            gr.Tabs(selected=query["tab"]) if query.get("tab") in TABS else gr.skip(),
             _pad_value(session),
+            _gallery_value(session),
             {"session": session.key, "run": None, "label": ""},
             gr.update(interactive=True),
             preset_of(values),
@@ -85,7 +100,8 @@ def _open_and_close(
         sessions.close(request.session_hash)
 
     fields = list(training.fields.values())
-    outputs = [key, draw.pad, training.monitor, training.start, training.preset, *fields]
+    shown = [tabs, draw.pad, test_set.gallery, training.monitor]
+    outputs = [key, *shown, training.start, training.preset, *fields]
     page.load(open_page, None, outputs, **QUIETLY)
     page.unload(close_page)
 
@@ -118,8 +134,12 @@ def _preview_distortions(train_tab: gr.Tab, draw: DrawTab, training: TrainTab) -
     train_tab.select(preview, draw.pad, training.preview, **QUIETLY)
 
 
-def _train(sessions: Sessions, key: gr.State, draw: DrawTab, training: TrainTab) -> None:
+def _train(
+    sessions: Sessions, key: gr.State, draw: DrawTab, training: TrainTab, test_set: TestTab
+) -> None:
     fields = list(training.fields.values())
+    networks = [draw.network, test_set.network]
+    readers = [draw.pad, test_set.gallery, *networks]
 
     def begin(key: str, *values: Any) -> list[Any]:
         """Put a run in line, or say beside each wrong field what is wrong with it."""
@@ -144,46 +164,59 @@ def _train(sessions: Sessions, key: gr.State, draw: DrawTab, training: TrainTab)
         session = sessions.get(key)
         run = session and session.latest
         if not run or not run.is_over or not run.trained:
-            return [gr.skip()] * 3
+            return [gr.skip()] * (1 + len(readers))
         session.network = run.number
-        return [report_as_json(session, run), _pad_value(session), _networks(session)]
+        return [report_as_json(session, run), *_readers(session)]
 
-    def choose(key: str, network: str) -> Any:
+    def choose(key: str, network: str) -> list[Any]:
         session = sessions.get(key)
         if session is None:
-            return gr.skip()
+            return [gr.skip()] * len(readers)
         session.network = None if network == SHIPPED else int(network)
-        return _pad_value(session)
+        return _readers(session)
 
-    def forget(key: str) -> Any:
+    def forget(key: str) -> list[Any]:
         session = sessions.get(key)
         if session is None:
-            return gr.skip()
+            return [gr.skip()] * len(networks)
         session.forget_earlier_runs()
-        return _networks(session)
+        return [_networks(session)] * len(networks)
 
     training.start.click(begin, [key, *fields], [training.monitor, *fields], **QUIETLY)
     training.stop.click(stop, key, None, **QUIETLY)
-    training.monitor.finished(finish, key, [training.report, draw.pad, draw.network], **QUIETLY)
-    training.monitor.forget(forget, key, draw.network, **QUIETLY)
-    draw.network.input(choose, [key, draw.network], draw.pad, **QUIETLY)
+    training.monitor.finished(finish, key, [training.report, *readers], **QUIETLY)
+    training.monitor.forget(forget, key, networks, **QUIETLY)
+    for network in networks:
+        network.input(choose, [key, network], readers, **QUIETLY)
 
 
 def _help(name: str, errors: dict[str, str]) -> str:
     return f"⚠️ {errors[name]}" if name in errors else HELP[name]
 
 
+def _readers(session: Session) -> list[Any]:
+    """Values for the pad, the gallery and the two choices of a network, which follow it."""
+    return [_pad_value(session), _gallery_value(session), _networks(session), _networks(session)]
+
+
 def _pad_value(session: Session) -> dict[str, Any]:
     """Names the visitor's network to the pad, which keeps its drawing and asks anew."""
-    network = SHIPPED if session.network is None else str(session.network)
+    network = _network(session)
     return PadValue(drawing=[], session=session.key, network=network).model_dump()
+
+
+def _gallery_value(session: Session) -> dict[str, Any]:
+    return {"session": session.key, "network": _network(session)}
+
+
+def _network(session: Session) -> str:
+    return SHIPPED if session.network is None else str(session.network)
 
 
 def _networks(session: Session) -> Any:
     choices = [("The shipped network", SHIPPED)]
     choices += [(_name(run), str(run.number)) for run in session.trained_runs]
-    value = SHIPPED if session.network is None else str(session.network)
-    return gr.update(choices=choices, value=value)
+    return gr.update(choices=choices, value=_network(session))
 
 
 def _name(run: Run) -> str:
@@ -191,9 +224,19 @@ def _name(run: Run) -> str:
 
 
 def serve(
-    page: gr.Blocks, sessions: Sessions, *, host: str, port: int, share: bool, open_browser: bool
+    page: gr.Blocks,
+    sessions: Sessions,
+    *,
+    host: str,
+    port: int,
+    address: str,
+    share: bool,
+    open_browser: bool,
 ) -> None:
-    """Serve the page until Ctrl-C; where no public link can be had, say so and go on without."""
+    """Serve the page until Ctrl-C; where no public link can be had, say so and go on without.
+
+    The address, such as "?tab=test-set", is appended to the page's own where that is shown.
+    """
     _pass_by_the_proxy_to(host)
     # What gradio prints while it launches is replaced by our own few lines.
     with contextlib.redirect_stdout(io.StringIO()):
@@ -213,13 +256,13 @@ def serve(
                 "middleware": [Middleware(BodyLimit)],
             },
         )
-    print(f"The page is at {page.local_url} (Ctrl-C ends it).", flush=True)
+    print(f"The page is at {page.local_url}{address} (Ctrl-C ends it).", flush=True)
     if page.share_url:
-        print(f"Public link, good for a week: {page.share_url}", flush=True)
+        print(f"Public link, good for a week: {page.share_url}{address}", flush=True)
     elif share:
         print("No public link: the share server cannot be reached from here.", flush=True)
     if open_browser:
-        webbrowser.open(page.share_url or page.local_url)
+        webbrowser.open(f"{page.share_url or page.local_url}{address}")
     # Only now, so that the page is there first.
     sessions.line.start()
     try:

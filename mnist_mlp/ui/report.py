@@ -25,7 +25,10 @@ class Report(gr.HTML):
 
     def __init__(self, **options: Any):
         super().__init__(
-            value=None, apply_default_css=False, **component_files("report"), **options
+            value=None,
+            apply_default_css=False,
+            **component_files("report", "pixels", "confusion"),
+            **options,
         )
 
 

@@ -5,9 +5,11 @@ import threading
 from dataclasses import dataclass, field
 from functools import cached_property
 
+import torch
 from safetensors.torch import load
 
 from mnist_mlp.classify import Classifier
+from mnist_mlp.evaluate import Evaluation, evaluate
 from mnist_mlp.model import MLP
 from mnist_mlp.training import TrainConfig
 from mnist_mlp.ui.jobs import Job, TrainingLine
@@ -40,6 +42,10 @@ class Run:
         model.load_state_dict(load(self.trained.weights))
         model.temperature = self.trained.temperature
         return Classifier(model)
+
+    def evaluation(self, labels: torch.Tensor) -> Evaluation:
+        """How its network does on the test set with these labels; the worker has scored it."""
+        return Evaluation(torch.from_numpy(self.trained.report.probabilities), labels)
 
 
 @dataclass(eq=False)
@@ -78,6 +84,8 @@ class Sessions:
         self._lock = threading.Lock()
         self._by_key: dict[str, Session] = {}
         self._key_of_page: dict[str, str] = {}
+        self._scoring = threading.Lock()
+        self._evaluation_of_shipped: Evaluation | None = None
 
     def __len__(self) -> int:
         return len(self._by_key)
@@ -102,9 +110,28 @@ class Sessions:
 
     def classifier(self, key: object) -> Classifier:
         """The network that reads this visitor's pad; the shipped one for a key nobody has."""
-        session = self.get(key)
-        run = session and session.runs.get(session.network)
+        run = self.run_in_use(key)
         return run.classifier if run else self.shipped
+
+    def run_in_use(self, key: object) -> Run | None:
+        """The run whose network this visitor uses; None for the shipped network."""
+        session = self.get(key)
+        return session and session.runs.get(session.network)
+
+    def evaluation(self, key: object) -> Evaluation | None:
+        """How the network of `classifier` does on the test set; None while that is being loaded.
+
+        The shipped network is scored at the first question, the others are when they are trained.
+        """
+        data = self.line.data
+        if data is None:
+            return None
+        if run := self.run_in_use(key):
+            return run.evaluation(data.test.labels)
+        with self._scoring:
+            if self._evaluation_of_shipped is None:
+                self._evaluation_of_shipped = evaluate(self.shipped.model, data.test)
+            return self._evaluation_of_shipped
 
     def train(self, session: Session, config: TrainConfig) -> Run:
         """Put a new run in line; beyond ten the oldest is forgotten, unless it reads the pad."""

@@ -71,6 +71,7 @@ class Mistake:
 class Report:
     """How the best epoch does on the test set. Plain arrays: the worker may be gone by then."""
 
+    probabilities: np.ndarray  # (images, 10) float32
     test_accuracy: float
     errors: int
     images: int
@@ -222,6 +223,7 @@ def _trained(config: TrainConfig, data: Dataset, finished: Finished) -> Trained:
         test_accuracy=best.test_accuracy,
     )
     report = Report(
+        probabilities=evaluation.probabilities.numpy(),
         test_accuracy=evaluation.accuracy,
         errors=evaluation.errors,
         images=len(data.test),
