@@ -1,15 +1,23 @@
-"""Make the README's pictures again, from the code and the running page."""
+"""Make the pictures of the README and of the weights' card again, from the code and the page."""
 
 import sys
 from pathlib import Path
 
+import torch
 from playwright.sync_api import Page, expect
 
 REPOSITORY = Path(__file__).parents[1]
 sys.path.insert(0, str(REPOSITORY))
 
-from mnist_mlp.plots import preprocessing  # noqa: E402
-from mnist_mlp.preprocess import Drawing, stages_of_drawing  # noqa: E402
+from mnist_mlp.classify import Classifier  # noqa: E402
+from mnist_mlp.data import Digits, default_data_dir, read_drawings  # noqa: E402
+from mnist_mlp.evaluate import Evaluation, evaluate  # noqa: E402
+from mnist_mlp.plots import distortions, preprocessing, reliability_diagram  # noqa: E402
+from mnist_mlp.preprocess import (  # noqa: E402
+    Drawing,
+    images_of_drawings,
+    stages_of_drawing,
+)
 from tests.browser.driver import (  # noqa: E402
     chromium,
     draw,
@@ -31,6 +39,9 @@ def main() -> None:
     folder = REPOSITORY / "docs"
     stages = stages_of_drawing(Drawing.from_lists(THREE))
     preprocessing(stages).savefig(folder / "preprocessing.png", dpi=110)
+    card = REPOSITORY / "weights"
+    distortions(stages.centred).savefig(card / "distortions.png", dpi=70)
+    reliability_diagram(evaluation_of_val()).savefig(card / "reliability.png", dpi=70)
     with running_app() as url, chromium() as browser:
         page = open_page(browser, url, viewport={"width": 1280, "height": 720})
         draw(page, THREE)
@@ -38,6 +49,12 @@ def main() -> None:
         page.mouse.move(0, 0)
         page.screenshot(path=folder / "page.png")
         photograph_training(page, folder)
+
+
+def evaluation_of_val() -> Evaluation:
+    val = read_drawings(default_data_dir() / "pen" / "val.ndjson")
+    images = torch.from_numpy(images_of_drawings(val.drawings))
+    return evaluate(Classifier.load().model, Digits(images, val.labels))
 
 
 def photograph_training(page: Page, folder: Path) -> None:
