@@ -19,6 +19,7 @@ IMAGES_AT_A_TIME = 1_000  # whose intermediate results fit a processor's cache b
 MIDDLING_SIZE = 0.6  # of the pad's side
 SIZES = (0.25, 0.85)
 JITTER = 0.03
+HABIT = 0.15  # the share of zeros, ones and sevens that are given one
 
 
 @dataclass(frozen=True)
@@ -179,6 +180,43 @@ def redraw(drawing: Drawing, random: np.random.Generator | None = None) -> Drawi
     if random is not None:
         strokes = [stroke.round() for stroke in strokes]
     return replace(drawing, strokes=tuple(strokes))
+
+
+def with_habit(drawing: Drawing, digit: int, random: np.random.Generator) -> Drawing:
+    """Now and then what few hands do: a slash through a 0, a bar across a 7, a foot under a 1."""
+    if digit not in _HABITS or random.random() >= HABIT:
+        return drawing
+    points = np.concatenate(drawing.strokes)
+    stroke = _HABITS[digit](points, random).astype(np.float32)
+    return replace(drawing, strokes=(*drawing.strokes, stroke))
+
+
+def _slash(points: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """From the lower left to the upper right, within the 0 or beyond it; points as rows."""
+    low, size = points.min(axis=0), np.ptp(points, axis=0)
+    ends = random.uniform((-0.1, 0.7), (0.3, 1.1)), random.uniform((0.7, -0.1), (1.1, 0.3))
+    return low + np.array(ends) * size
+
+
+def _bar(points: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """Across the stem, at some half of its height."""
+    height = np.ptp(points[:, 1])
+    y = points[:, 1].min() + random.uniform(0.4, 0.6) * height
+    x = points[np.abs(points[:, 1] - y).argmin(), 0]
+    reach = random.uniform(0.12, 0.3, 2) * height * (-1, 1)
+    return np.stack([x + reach, y + random.uniform(-0.04, 0.04, 2) * height], axis=1)
+
+
+def _foot(points: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """Level, under the lowest point, to both sides or to the right alone."""
+    x, y = points[points[:, 1].argmax()]
+    height = np.ptp(points[:, 1])
+    left = random.choice([0.0, 1.0]) * random.uniform(0.1, 0.3)
+    reach = np.array([-left, random.uniform(0.1, 0.3)]) * height
+    return np.stack([x + reach, y + random.uniform(-0.03, 0.03, 2) * height], axis=1)
+
+
+_HABITS = {0: _slash, 1: _foot, 7: _bar}
 
 
 def _jittered(stroke: np.ndarray, random: np.random.Generator) -> np.ndarray:

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mnist_mlp.augment import redraw
+from mnist_mlp.augment import redraw, with_habit
 from mnist_mlp.preprocess import DEFAULT_BRUSH, Drawing, DrawingError, images_of_drawings
 
 NO_DIGIT = -1  # the label of an image that shows none
@@ -238,11 +238,16 @@ def with_drawings(data: Dataset, labelled: LabelledDrawings, seed: int) -> Datas
     """Mix drawings into a data set, for training and, by other writers, for the held-out digits.
 
     A tenth of the drawings is held out, whole writers of them. Each training drawing is redrawn
-    four times, see `augment.redraw`. The test set stays as it is.
+    four times, see `augment.redraw`, some with a habit that few have, see `augment.with_habit`.
+    The test set stays as it is.
     """
     held_out, train = split_by_writer(labelled)
     random = np.random.default_rng(seed)
-    redrawn = [redraw(drawing, random) for _ in range(REDRAWINGS) for drawing in train.drawings]
+    redrawn = [
+        redraw(with_habit(drawing, digit, random), random)
+        for _ in range(REDRAWINGS)
+        for drawing, digit in zip(train.drawings, train.labels.tolist(), strict=True)
+    ]
     middle = [redraw(drawing) for drawing in held_out.drawings]
     return replace(
         data,

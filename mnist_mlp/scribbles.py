@@ -265,21 +265,12 @@ KINDS: tuple[Callable[[Random], Strokes], ...] = (
 
 
 def heaped(random: Random, digits: LabelledDrawings) -> Strokes:
-    """Two to five digits upon one another; of only two, no 1, which might slash the other."""
-    count = random.integers(2, 6)
+    """Three to five digits upon one another; of two, one might be the slash of the other."""
     strokes = []
-    for i in _different(random, digits, count):
+    for i in random.choice(len(digits), random.integers(3, 6)):
         place = random.uniform(-30, 30, 2)
         strokes += [stroke + place for stroke in redraw(digits.drawings[i]).strokes]
     return strokes
-
-
-def _different(random: Random, digits: LabelledDrawings, count: int) -> list[int]:
-    """So many drawings, the first two of different digits: 3 upon 3 is still a 3."""
-    some = random.choice(len(digits), 50)
-    some = [i for i in some if count > 2 or digits.labels[i] != 1]
-    others = [i for i in some if digits.labels[i] != digits.labels[some[0]]]
-    return [some[0], *others][:count]
 
 
 def touching(random: Random, digits: LabelledDrawings) -> Strokes:
