@@ -5,7 +5,8 @@ import pytest
 import torch
 from torchvision.transforms import functional as tv
 
-from mnist_mlp.augment import NONE, Distortions, distort, redraw
+from mnist_mlp import augment
+from mnist_mlp.augment import NONE, Distortions, distort, redraw, with_habit
 from mnist_mlp.preprocess import PAD_SIZE, Drawing
 
 KINDS = [field.name for field in fields(Distortions)]
@@ -122,6 +123,41 @@ def test_erasures_blacken_a_patch_of_some_images(images):
     holes = ((laid > 0) & (erased == 0)).flatten(1).sum(dim=1)
     assert 0.1 < (holes > 0).float().mean() < 0.9
     assert holes.max() <= 25
+
+
+class TestHabits:
+    ZERO = Drawing.from_lists([[[128, 60, 128, 200, 128], [20, 128, 230, 128, 20]]])
+    ONE = Drawing.from_lists([[[90, 130, 130], [80, 30, 220]]])
+    SEVEN = Drawing.from_lists([[[60, 200, 130], [40, 40, 220]]])
+
+    def added(self, drawing: Drawing, digit: int, monkeypatch) -> list[np.ndarray]:
+        """The strokes that a hundred hands add, all with the habit."""
+        monkeypatch.setattr(augment, "HABIT", 1.0)
+        hands = [with_habit(drawing, digit, np.random.default_rng(seed)) for seed in range(100)]
+        assert all(hand.strokes[:-1] == drawing.strokes for hand in hands)
+        return [hand.strokes[-1] for hand in hands]
+
+    def test_a_slash_rises_through_the_middle_of_a_zero(self, monkeypatch):
+        for (x0, y0), (x1, y1) in self.added(self.ZERO, 0, monkeypatch):
+            assert x0 < 128 < x1
+            assert y1 < 125 < y0
+
+    def test_a_foot_lies_under_a_one(self, monkeypatch):
+        for (x0, y0), (x1, y1) in self.added(self.ONE, 1, monkeypatch):
+            assert x0 <= 130 < x1
+            assert abs(y0 - 220) < 10
+            assert abs(y1 - 220) < 10
+
+    def test_a_bar_crosses_the_stem_of_a_seven(self, monkeypatch):
+        for (x0, y0), (x1, y1) in self.added(self.SEVEN, 7, monkeypatch):
+            assert x1 - x0 > 40
+            assert 100 < (y0 + y1) / 2 < 160
+
+    def test_other_digits_have_none_and_few_hands_do(self):
+        random = np.random.default_rng(0)
+        assert all(with_habit(self.ONE, 4, random) is self.ONE for _ in range(100))
+        with_one = sum(with_habit(self.ONE, 1, random) is not self.ONE for _ in range(1_000))
+        assert with_one / 1_000 == pytest.approx(augment.HABIT, abs=0.04)
 
 
 class TestRedraw:

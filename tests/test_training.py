@@ -164,6 +164,17 @@ def test_distorted_copies_come_in_turn_with_the_digits_themselves(sample: Datase
     assert len({images.numpy().tobytes() for images in seen}) == 1 + training.COPIES
 
 
+def test_where_digits_are_distorted_so_are_the_held_out_ones(sample: Dataset):
+    config = replace(QUICK, epochs=1, augment=True)
+    judged = training._with_mild_copies(sample.held_out)
+    finished = finish(config, sample)
+    assert finished.best.held_out_accuracy == accuracy(finished.model, judged)
+    assert len(judged) == (1 + training.HELD_OUT_COPIES) * len(sample.held_out)
+    for first in range(0, len(judged), len(sample.held_out)):
+        labels = judged.labels[first : first + len(sample.held_out)]
+        assert torch.equal(labels, sample.held_out.labels)
+
+
 class TestTeacher:
     config = replace(QUICK, epochs=3, teacher_epochs=2, train_images=2_000)
 
