@@ -1,0 +1,312 @@
+"""From a picture file to its ink: photographs, scans and drawings, in whatever colours.
+
+A photograph is uneven where a drawing is not: light falls off, paper is ruled, ink is thin. So the
+paper's brightness is estimated everywhere from the picture itself, ink is what stands out from it
+along the one colour direction in which most does, and ruled lines, edges and specks are taken away.
+What is left falls into digits, from left to right.
+"""
+
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+MAX_FILE_BYTES = 10 * 10**6
+MAX_PICTURE_PIXELS = 50 * 10**6
+_TOO_LARGE = f"The picture is over {MAX_PICTURE_PIXELS // 10**6} megapixels."
+
+# The longer side to which pictures are reduced first: a digit of a thirtieth of a page is then
+# still larger than MNIST's. 4032, a phone's usual side, is four times a little more, and a JPEG is
+# decoded at a quarter of its size at once.
+WORKING_SIDE = 1000
+# The paper's brightness has no detail.
+PAPER_SIDE = 256
+# No stroke is wider than that part of the shorter side, and no shadow's edge is as narrow.
+WIDEST_STROKE = 0.3
+# A smaller picture shows nothing but its digit.
+SMALL_SIDE = 64
+
+# In units of 255: a border that varies less shows paper without light or grain on it, as drawn on
+# a screen; the second is the least difference between ink and paper.
+EVEN_PAPER = 6
+MIN_CONTRAST = 32
+FAINT_CONTRAST = 0.08
+
+
+class PictureError(ValueError):
+    """A picture cannot be used; the message is one sentence for its owner."""
+
+
+Box = tuple[int, int, int, int]  # left, top, width, height
+
+
+@dataclass(frozen=True)
+class Ink:
+    """What is written in a picture, white on black.
+
+    `image` is (height, width) uint8, upright, at most 1,000 pixels large; `scale` is how many of
+    the picture's pixels make one of its; `labels` (height, width) int32 holds the number of the
+    digit that a pixel belongs to, from 1, or 0; `boxes` are the digits', in its pixels.
+    """
+
+    image: np.ndarray
+    labels: np.ndarray
+    boxes: tuple[Box, ...]
+    scale: float
+
+    def digit(self, index: int) -> np.ndarray:
+        """One digit alone, cropped to its box."""
+        left, top, width, height = self.boxes[index]
+        part = np.s_[top : top + height, left : left + width]
+        return np.where(self.labels[part] == index + 1, self.image[part], 0).astype(np.uint8)
+
+
+def open_picture(path: Path) -> Image.Image:
+    """Open and decode a picture file, its size checked first; raises PictureError.
+
+    A large JPEG is decoded at a half, a quarter or an eighth of its size.
+    """
+    try:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise PictureError(f"The file is over {MAX_FILE_BYTES // 10**6} MB.")
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            picture = Image.open(path)
+        check_picture(picture)
+        picture.load()
+    except FileNotFoundError as error:
+        raise PictureError("There is no such file.") from error
+    except IsADirectoryError as error:
+        raise PictureError("This is a folder, not a picture.") from error
+    except UnidentifiedImageError as error:
+        raise PictureError("This is not a picture in a format that can be read.") from error
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise PictureError(_TOO_LARGE) from error
+    except PictureError:
+        raise
+    except Exception as error:  # Pillow's decoders raise many types for a damaged file
+        raise PictureError("The picture is damaged or cut short.") from error
+    return picture
+
+
+def check_picture(picture: Image.Image) -> None:
+    if picture.width * picture.height > MAX_PICTURE_PIXELS:
+        raise PictureError(_TOO_LARGE)
+
+
+def find_ink(picture: Image.Image) -> Ink:
+    """The ink of a picture of any mode and size, and the digits that it makes; perhaps none."""
+    size = max(picture.size)
+    colours = _colours(picture)
+    scale = size / max(colours.shape[:2])
+    even = _even_paper(colours)
+    ink = _ink_on_even_paper(colours, *even) if even else _ink_on_uneven_paper(colours)
+    labels, boxes = _digits(ink)
+    return Ink(ink, labels, boxes, scale)
+
+
+def _colours(picture: Image.Image) -> np.ndarray:
+    """(height, width, 3) uint8, upright, reduced, transparency laid on white."""
+    if picture.mode.startswith(("I", "F")):
+        picture = _eight_bits(picture)
+    picture.draft("RGB", (WORKING_SIDE, WORKING_SIDE))
+    factor = max(picture.size) // WORKING_SIDE
+    if picture.mode == "P" or "transparency" in picture.info:
+        picture = picture.convert("RGBA")
+    if factor > 1:
+        picture = picture.reduce(factor)
+    if max(picture.size) > WORKING_SIDE:
+        picture = ImageOps.contain(picture, (WORKING_SIDE, WORKING_SIDE), Image.Resampling.BOX)
+    picture = ImageOps.exif_transpose(picture)
+    if picture.has_transparency_data:
+        picture = picture.convert("RGBA")
+        paper = Image.new("RGBA", picture.size, "white")
+        picture = Image.alpha_composite(paper, picture)
+    return np.asarray(picture.convert("RGB"))
+
+
+def _eight_bits(picture: Image.Image) -> Image.Image:
+    values = np.asarray(picture, np.float32)
+    # 16-bit scans reach 65,535; Pillow keeps 8-bit values in these modes too.
+    if values.max(initial=0) > 255:
+        values = values / 257
+    eight = Image.fromarray(values.clip(0, 255).round().astype(np.uint8))
+    eight.info = picture.info
+    return eight
+
+
+def _even_paper(colours: np.ndarray) -> tuple[np.ndarray, float] | None:
+    """The paper's colour and how far its border strays from it; None for a photograph's paper."""
+    border = np.concatenate([colours[0], colours[-1], colours[:, 0], colours[:, -1]])
+    border = border.astype(np.float32)
+    paper = np.median(border, axis=0)
+    noise = float(np.quantile(np.abs(border - paper).max(axis=1), 0.95))
+    if noise > EVEN_PAPER and max(colours.shape) > SMALL_SIDE:
+        return None
+    return paper, noise
+
+
+def _ink_on_even_paper(colours: np.ndarray, paper: np.ndarray, noise: float) -> np.ndarray:
+    """Every difference from the paper is ink; the greatest is full ink."""
+    deviation = colours - paper
+    direction = _ink_direction(deviation)
+    ink = deviation @ direction
+    contrast = ink.max() - noise
+    if contrast < MIN_CONTRAST:
+        return np.zeros(ink.shape, np.uint8)
+    return ((ink - noise).clip(0) * (255 / contrast)).round().astype(np.uint8)
+
+
+def _ink_direction(deviation: np.ndarray) -> np.ndarray:
+    """Where ink differs most from paper: (3,) float32, |red| + |green| + |blue| = 1.
+
+    The principal axis of the deviations (height, width, 3) from the paper, pointing to the side on
+    which the few and strong ones lie, be the ink darker or lighter.
+    """
+    strength = np.abs(deviation).max(axis=2)
+    strong = deviation[strength >= max(strength.max() / 3, 1)].astype(np.float32)
+    _, axes = np.linalg.eigh(strong.T @ strong)
+    axis = axes[:, -1]
+    if ((strong @ axis) ** 3).sum() < 0:
+        axis = -axis
+    return (axis / np.abs(axis).sum()).astype(np.float32)
+
+
+def _ink_on_uneven_paper(colours: np.ndarray) -> np.ndarray:
+    import cv2
+
+    contrast = _contrast(colours)
+    noise = 1.5 * float(np.median(np.abs(contrast)))
+    floor = max(FAINT_CONTRAST, 4 * noise)
+    contrast[_ruled_lines(contrast > floor)] = 0
+    strong = contrast[contrast > floor]
+    if len(strong) < 10:
+        return np.zeros(contrast.shape, np.uint8)
+    # Weighted towards the strongest, lest faint lines or shadows that are larger set the level.
+    level = float((strong**3).sum() / (strong**2).sum())
+    kept = _strokes_only(contrast, level, floor)
+    kept = cv2.dilate(kept, np.ones((3, 3), np.uint8))
+    low = max(noise, 0.15 * level)
+    ink = ((contrast - low) / (level - low)).clip(0, 1) * 255
+    return np.where(kept, ink, 0).round().astype(np.uint8)
+
+
+def _contrast(colours: np.ndarray) -> np.ndarray:
+    """How far each pixel stands out from the paper around it, 1 being the paper's brightness."""
+    import cv2
+
+    height, width = colours.shape[:2]
+    factor = PAPER_SIDE / max(height, width)
+    size = max(1, round(width * factor)), max(1, round(height * factor))
+    small = cv2.resize(colours, size, interpolation=cv2.INTER_AREA)
+    blurred = cv2.medianBlur(small, 2 * (min(size) // 5) + 1)
+    direction = _ink_direction(small.astype(np.float32) - blurred)
+    # Ink is dark along this axis, whatever it is to the eye.
+    values = -(colours.astype(np.float32) @ direction)
+    paper = _paper(cv2.resize(values, size, interpolation=cv2.INTER_AREA))
+    paper = cv2.resize(paper, (width, height), interpolation=cv2.INTER_LINEAR)
+    brightness = cv2.resize(blurred, (width, height)).max(axis=2)
+    return (paper - values) / np.maximum(brightness, 60.0)
+
+
+def _paper(values: np.ndarray) -> np.ndarray:
+    """The paper under the ink: what is left once nothing narrower than a stroke is dark.
+
+    A morphological closing keeps the edges of shadows and tables; the mean of the paper around
+    takes away the closing's liking for the brightest grains.
+    """
+    import cv2
+
+    side = 2 * round(WIDEST_STROKE * min(values.shape) / 2) + 1
+    closed = cv2.morphologyEx(
+        cv2.medianBlur(values, 3), cv2.MORPH_CLOSE, np.ones((side, side), np.uint8)
+    )
+    depth = closed - values
+    noise = np.median(depth)
+    is_paper = (depth <= noise + max(6.0, 2 * noise)).astype(np.float32)
+    spread = (0, 0), 0.04 * max(values.shape)
+    weight = cv2.GaussianBlur(is_paper, *spread)
+    mean = cv2.GaussianBlur(values * is_paper, *spread) / np.maximum(weight, 1e-3)
+    paper = np.where(weight > 0.02, np.minimum(closed, mean), closed)
+    # Enlarged, an edge becomes a ramp; so let it lie on its bright side.
+    return cv2.erode(paper, np.ones((3, 3), np.uint8))
+
+
+def _ruled_lines(mask: np.ndarray) -> np.ndarray:
+    """(height, width) bool: the thin lines that cross the page, but not the strokes across them."""
+    import cv2
+
+    mask = mask.astype(np.uint8)
+    side = max(mask.shape)
+    thick = max(3, round(0.007 * side))
+    thin = mask & ~cv2.dilate(
+        cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((thick, thick), np.uint8)),
+        np.ones((3, 3), np.uint8),
+    )
+    lines = np.zeros_like(mask)
+    found = cv2.HoughLinesP(thin, 1, np.pi / 360, side // 8, None, side // 4, side // 40)
+    if found is None:
+        return lines.astype(bool)
+    found = found.reshape(-1, 4)
+    extent = np.abs(found[:, 2:] - found[:, :2])
+    for lying in (True, False):
+        segments = found[(extent[:, 0] >= extent[:, 1]) == lying]
+        if not _are_ruling(segments, lying, mask.shape):
+            continue
+        band = np.zeros_like(mask)
+        for x0, y0, x1, y1 in segments.tolist():
+            cv2.line(band, *_to_the_border(x0, y0, x1, y1, mask.shape, lying), 1, 3)
+        run = (1, thick + 2) if lying else (thick + 2, 1)
+        across = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones(run[::-1], np.uint8))
+        lines |= band & mask & ~across
+    return lines.astype(bool)
+
+
+def _are_ruling(segments: np.ndarray, lying: bool, shape: tuple[int, int]) -> bool:
+    """Whether they are at least three side by side, or cross nearly the whole page."""
+    if not len(segments):
+        return False
+    along, across = (0, 1) if lying else (1, 0)
+    middles = np.sort((segments[:, across] + segments[:, across + 2]) / 2)
+    distinct = 1 + int((np.diff(middles) > 0.015 * max(shape)).sum())
+    longest = np.abs(segments[:, along + 2] - segments[:, along]).max()
+    return distinct >= 3 or longest > 0.8 * shape[1 - along]
+
+
+def _to_the_border(
+    x0: int, y0: int, x1: int, y1: int, shape: tuple[int, int], lying: bool
+) -> tuple[tuple[int, int], tuple[int, int]]:
+    height, width = shape
+    if lying:
+        slope = (y1 - y0) / (x1 - x0)
+        return (0, round(y0 - slope * x0)), (width, round(y0 + slope * (width - x0)))
+    slope = (x1 - x0) / (y1 - y0)
+    return (round(x0 - slope * y0), 0), (round(x0 + slope * (height - y0)), height)
+
+
+def _strokes_only(contrast: np.ndarray, level: float, floor: float) -> np.ndarray:
+    """(height, width) uint8, 1 where a stroke is: connected, in part strong, neither speck nor edge."""
+    import cv2
+
+    mask = (contrast > max(floor, 0.35 * level)).astype(np.uint8)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    strong = np.bincount(labels[contrast > 0.6 * level], minlength=count) > 0
+    height, width = mask.shape
+    left, top, wide, high, area = stats.T
+    extent = np.maximum(wide, high)
+    at_border = (left <= 1) | (top <= 1) | (left + wide >= width - 1) | (top + high >= height - 1)
+    kept = strong & (extent >= 0.02 * max(height, width))
+    kept[0] = False
+    inside = kept & ~at_border
+    if inside.any() and extent[inside].max() >= 0.06 * max(height, width):
+        kept = inside
+    if kept.any():
+        kept &= extent >= 0.1 * extent[kept].max()
+    return kept.astype(np.uint8)[labels]
+
+
+def _digits(ink: np.ndarray) -> tuple[np.ndarray, tuple[Box, ...]]:
+    """Which pixel belongs to which digit, and the digits' boxes, from left to right."""
+    raise NotImplementedError
