@@ -70,6 +70,7 @@ def _predict(classifier, file: Path, options: argparse.Namespace) -> dict:
             result["digits"] = [
                 {
                     "box": list(reading.stages.box),
+                    "sure": reading.is_sure,
                     "top": [
                         {"digit": guess.digit, "probability": guess.probability}
                         for guess in reading.guesses
@@ -82,7 +83,8 @@ def _predict(classifier, file: Path, options: argparse.Namespace) -> dict:
         print(f"{file}: {result['error']}", file=sys.stderr)
     else:
         guesses = (f"{guess.digit} ({guess.probability:.1%})" for guess in reading.guesses)
-        print(f"{file}: {', '.join(guesses)}")
+        doubt = "" if reading.is_sure else "not sure this is a digit; perhaps "
+        print(f"{file}: {doubt}{', '.join(guesses)}")
     return result
 
 

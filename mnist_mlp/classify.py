@@ -10,6 +10,11 @@ from mnist_mlp.model import MLP, SHIPPED_WEIGHTS, WeightsError, load_weights, no
 from mnist_mlp.preprocess import Drawing, Stages, stages_of_drawing, stages_of_picture
 
 
+# Below this probability of the likeliest digit a reading is no more than a guess. Networks that were
+# trained on non-digits as well put scribbles and letters there, and under 1 % of real digits.
+MIN_CONFIDENCE = 0.5
+
+
 @dataclass(frozen=True)
 class Guess:
     """A digit and how likely it is, in [0, 1]."""
@@ -27,6 +32,11 @@ class Reading:
 
     guesses: tuple[Guess, ...] = ()
     stages: Stages | None = None
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether the likeliest digit may be named as the answer."""
+        return bool(self.guesses) and self.guesses[0].probability >= MIN_CONFIDENCE
 
 
 class Classifier:

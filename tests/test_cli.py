@@ -73,6 +73,7 @@ class TestPredict:
             "digits": [
                 {
                     "box": list(expected.stages.box),
+                    "sure": True,
                     "top": [
                         {"digit": guess.digit, "probability": pytest.approx(guess.probability)}
                         for guess in expected.guesses

@@ -43,8 +43,10 @@ function show(reading) {
   error.textContent = reading.error ?? "";
   if (reading.error) return;
   shown = reading.revision;
-  root.classList.toggle("empty", reading.guesses.length === 0);
-  digit.textContent = reading.guesses[0]?.digit ?? "";
+  const empty = reading.guesses.length === 0;
+  root.classList.toggle("empty", empty);
+  root.classList.toggle("unsure", !empty && !reading.sure);
+  digit.textContent = reading.sure ? reading.guesses[0].digit : "?";
   list.replaceChildren(...reading.guesses.map(row));
   if (reading.stages.length) {
     stages.forEach((canvas, i) => paint(canvas, reading.stages[i]));
@@ -59,5 +61,8 @@ document.addEventListener("reading", (event) => show(event.detail));
 watch("value", () => {
   show(props.value);
   const best = props.value?.guesses?.[0];
-  spoken.textContent = best ? `${best.digit}, ${percent(best.probability)}` : "The pad is empty";
+  const doubt = props.value?.sure ? "" : "Not sure this is a digit; perhaps ";
+  spoken.textContent = best
+    ? `${doubt}${best.digit}, ${percent(best.probability)}`
+    : "The pad is empty";
 });

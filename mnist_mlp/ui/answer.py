@@ -27,23 +27,29 @@ class Answer(gr.HTML):
         )
 
     def api_info(self) -> dict[str, Any]:
-        return {"type": "object", "description": "revision, guesses, stages"}
+        return {"type": "object", "description": "revision, guesses, sure, stages"}
 
     def example_payload(self) -> Any:
-        return {"revision": 1, "guesses": [{"digit": 7, "probability": 0.98}], "stages": []}
+        return {
+            "revision": 1,
+            "guesses": [{"digit": 7, "probability": 0.98}],
+            "sure": True,
+            "stages": [],
+        }
 
     def example_value(self) -> Any:
         return self.example_payload()
 
 
 def as_json(reading: Reading, revision: int) -> dict[str, Any]:
-    """A reading as the page gets it; without ink both lists are empty."""
+    """A reading as the page gets it; without ink the lists are empty."""
     return {
         "revision": revision,
         "guesses": [
             {"digit": guess.digit, "probability": round(guess.probability, 4)}
             for guess in reading.guesses
         ],
+        "sure": reading.is_sure,
         "stages": _stage_images(reading.stages) if reading.stages else [],
     }
 

@@ -70,6 +70,7 @@ def _open_and_close(
             session.key,
             _pad_value(session),
             {"session": session.key, "run": None, "label": ""},
+            gr.update(interactive=True),
             preset_of(values),
             *values.values(),
         ]
@@ -78,9 +79,8 @@ def _open_and_close(
         sessions.close(request.session_hash)
 
     fields = list(training.fields.values())
-    page.load(
-        open_page, None, [key, draw.pad, training.monitor, training.preset, *fields], **QUIETLY
-    )
+    outputs = [key, draw.pad, training.monitor, training.start, training.preset, *fields]
+    page.load(open_page, None, outputs, **QUIETLY)
     page.unload(close_page)
 
 

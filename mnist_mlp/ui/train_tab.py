@@ -46,7 +46,10 @@ def build_train_tab(sessions: Sessions) -> TrainTab:
                 elem_id="train-preset",
             )
             with gr.Row():
-                start = gr.Button("Train", variant="primary", elem_id="train-start")
+                # The page's load event brings the visitor's key, and then this can be pressed.
+                start = gr.Button(
+                    "Train", variant="primary", interactive=False, elem_id="train-start"
+                )
                 stop = gr.Button("Stop", elem_id="train-stop")
             fields = _fields()
         with gr.Column(scale=3, min_width=300):

@@ -51,6 +51,22 @@ def wait_for_status(page: Page, pattern: str, timeout: int = A_MINUTE) -> str:
     return status(page)
 
 
+def test_a_click_on_train_before_the_page_has_loaded_is_not_lost(browser, app_url: str):
+    page = browser.new_page()
+
+    def late(route) -> None:
+        time.sleep(2)
+        route.continue_()
+
+    page.route("**/gradio_api/run/**", late)
+    page.goto(app_url)
+    page.get_by_role("tab", name="Train").click()
+    expect(page.locator("#train-start")).to_be_disabled()
+    train(page)  # playwright, like a visitor, waits until the button can be pressed
+    wait_for_status(page, "Epoch")
+    page.close()
+
+
 def download(page: Page, text: str, folder: Path) -> Path:
     with page.expect_download() as event:
         page.get_by_role("link", name=text).click()
