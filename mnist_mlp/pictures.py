@@ -13,6 +13,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from mnist_mlp.segment import group
+
 MAX_FILE_BYTES = 10 * 10**6
 MAX_PICTURE_PIXELS = 50 * 10**6
 _TOO_LARGE = f"The picture is over {MAX_PICTURE_PIXELS // 10**6} megapixels."
@@ -21,10 +23,14 @@ _TOO_LARGE = f"The picture is over {MAX_PICTURE_PIXELS // 10**6} megapixels."
 # still larger than MNIST's. 4032, a phone's usual side, is four times a little more, and a JPEG is
 # decoded at a quarter of its size at once.
 WORKING_SIDE = 1000
+# Where `open_picture` notes width and height before it reduces a picture.
+FULL_SIZE = "full_size"
 # The paper's brightness has no detail.
 PAPER_SIDE = 256
-# No stroke is wider than that part of the shorter side, and no shadow's edge is as narrow.
-WIDEST_STROKE = 0.3
+# How wide a stroke may be, over the picture's shorter side: the limits that are tried in turn.
+WIDEST_STROKES = (0.06, 0.12, 0.3)
+# Of 255; on what is darker, chalk on a board, contrasts are no longer taken as a share of it.
+MIN_BRIGHTNESS = 60
 # A smaller picture shows nothing but its digit.
 SMALL_SIDE = 64
 
@@ -32,6 +38,11 @@ SMALL_SIDE = 64
 # a screen; the second is the least difference between ink and paper.
 EVEN_PAPER = 6
 MIN_CONTRAST = 32
+# Fainter than a quarter of the ink is an edge's blur, or a speck that the paper's noise left over.
+INK_THRESHOLD = 64
+# The largest connected pieces of ink are looked at, down to that part of the largest.
+MAX_PIECES = 200
+MIN_PIECE = 0.05
 FAINT_CONTRAST = 0.08
 
 
@@ -75,6 +86,8 @@ def open_picture(path: Path) -> Image.Image:
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             picture = Image.open(path)
         check_picture(picture)
+        picture.info[FULL_SIZE] = picture.size
+        picture.draft("RGB", (WORKING_SIDE, WORKING_SIDE))
         picture.load()
     except FileNotFoundError as error:
         raise PictureError("There is no such file.") from error
@@ -98,7 +111,7 @@ def check_picture(picture: Image.Image) -> None:
 
 def find_ink(picture: Image.Image) -> Ink:
     """The ink of a picture of any mode and size, and the digits that it makes; perhaps none."""
-    size = max(picture.size)
+    size = max(picture.info.get(FULL_SIZE, picture.size))
     colours = _colours(picture)
     scale = size / max(colours.shape[:2])
     even = _even_paper(colours)
@@ -111,7 +124,6 @@ def _colours(picture: Image.Image) -> np.ndarray:
     """(height, width, 3) uint8, upright, reduced, transparency laid on white."""
     if picture.mode.startswith(("I", "F")):
         picture = _eight_bits(picture)
-    picture.draft("RGB", (WORKING_SIDE, WORKING_SIDE))
     factor = max(picture.size) // WORKING_SIDE
     if picture.mode == "P" or "transparency" in picture.info:
         picture = picture.convert("RGBA")
@@ -175,43 +187,105 @@ def _ink_direction(deviation: np.ndarray) -> np.ndarray:
 
 
 def _ink_on_uneven_paper(colours: np.ndarray) -> np.ndarray:
+    """The ink of the narrowest strokes among those with the sharpest edges.
+
+    Nothing that is wider than a stroke is ink. So the narrower strokes may be, the fewer shadows
+    pass for them; that the sharp edges are still there, and no stroke close to the limit, shows
+    that the limit is not too narrow.
+    """
+    values, brightness = _values(colours)
+    widest = _stand_out(values, brightness, WIDEST_STROKES[-1])
+    for width in WIDEST_STROKES[:-1]:
+        narrow = _stand_out(values, brightness, width)
+        limit = width * min(narrow.ink.shape)
+        if narrow.sharpness >= 0.7 * widest.sharpness and 0 < 2 * stroke_width(narrow.ink) <= limit:
+            return narrow.ink
+    return widest.ink
+
+
+@dataclass(frozen=True)
+class _StandOut:
+    """What stands out from the paper: (height, width) uint8, and how steep its edges are."""
+
+    ink: np.ndarray
+    sharpness: float  # over the paper's brightness, a pixel
+
+
+def _stand_out(values: np.ndarray, brightness: np.ndarray, widest_stroke: float) -> _StandOut:
     import cv2
 
-    contrast = _contrast(colours)
+    paper = _paper(_small(values), widest_stroke)
+    paper = cv2.resize(paper, values.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    contrast = (paper - values) / brightness
     noise = 1.5 * float(np.median(np.abs(contrast)))
     floor = max(FAINT_CONTRAST, 4 * noise)
     contrast[_ruled_lines(contrast > floor)] = 0
     strong = contrast[contrast > floor]
     if len(strong) < 10:
-        return np.zeros(contrast.shape, np.uint8)
+        return _StandOut(np.zeros(contrast.shape, np.uint8), 0.0)
     # Weighted towards the strongest, lest faint lines or shadows that are larger set the level.
     level = float((strong**3).sum() / (strong**2).sum())
     kept = _strokes_only(contrast, level, floor)
     kept = cv2.dilate(kept, np.ones((3, 3), np.uint8))
-    low = max(noise, 0.15 * level)
-    ink = ((contrast - low) / (level - low)).clip(0, 1) * 255
-    return np.where(kept, ink, 0).round().astype(np.uint8)
+    low = max(noise, 0.25 * level)
+    ink = ((contrast - low) / (0.85 * level - low)).clip(0, 1) * 255
+    ink = np.where(kept, ink, 0).round().astype(np.uint8)
+    return _StandOut(ink, _sharpness(contrast, ink))
 
 
-def _contrast(colours: np.ndarray) -> np.ndarray:
-    """How far each pixel stands out from the paper around it, 1 being the paper's brightness."""
+def _sharpness(contrast: np.ndarray, ink: np.ndarray) -> float:
     import cv2
 
-    height, width = colours.shape[:2]
+    edge = cv2.morphologyEx(
+        (ink >= 128).astype(np.uint8), cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)
+    )
+    if not edge.any():
+        return 0.0
+    slope = [cv2.Sobel(contrast, cv2.CV_32F, *axis, scale=1 / 8) for axis in ((1, 0), (0, 1))]
+    return float(np.hypot(*slope)[edge > 0].mean())
+
+
+def stroke_width(ink: np.ndarray) -> float:
+    """How wide the strokes of white ink on black are on average, in pixels; 0 without ink.
+
+    Across a stroke of width w the distance to its edge is w / 4 in the mean.
+    """
+    import cv2
+
+    mask = cv2.copyMakeBorder(
+        (ink >= 128).astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0
+    )
+    if not mask.any():
+        return 0.0
+    distance = cv2.distanceTransform(mask, cv2.DIST_L2, 5)
+    return 4 * (float(distance[mask > 0].mean()) - 0.5)
+
+
+def _small(image: np.ndarray) -> np.ndarray:
+    import cv2
+
+    height, width = image.shape[:2]
     factor = PAPER_SIDE / max(height, width)
     size = max(1, round(width * factor)), max(1, round(height * factor))
-    small = cv2.resize(colours, size, interpolation=cv2.INTER_AREA)
-    blurred = cv2.medianBlur(small, 2 * (min(size) // 5) + 1)
-    direction = _ink_direction(small.astype(np.float32) - blurred)
-    # Ink is dark along this axis, whatever it is to the eye.
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+
+
+def _values(colours: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The picture along the one axis on which ink is darkest, and the brightness around.
+
+    Both (height, width) float32, in the colours' units.
+    """
+    import cv2
+
+    small = _small(colours)
+    around = cv2.medianBlur(small, 2 * (min(small.shape[:2]) // 5) + 1)
+    direction = _ink_direction(small.astype(np.float32) - around)
     values = -(colours.astype(np.float32) @ direction)
-    paper = _paper(cv2.resize(values, size, interpolation=cv2.INTER_AREA))
-    paper = cv2.resize(paper, (width, height), interpolation=cv2.INTER_LINEAR)
-    brightness = cv2.resize(blurred, (width, height)).max(axis=2)
-    return (paper - values) / np.maximum(brightness, 60.0)
+    brightness = cv2.resize(around.max(axis=2), colours.shape[1::-1]).astype(np.float32)
+    return values, np.maximum(brightness, MIN_BRIGHTNESS)
 
 
-def _paper(values: np.ndarray) -> np.ndarray:
+def _paper(values: np.ndarray, widest_stroke: float) -> np.ndarray:
     """The paper under the ink: what is left once nothing narrower than a stroke is dark.
 
     A morphological closing keeps the edges of shadows and tables; the mean of the paper around
@@ -219,10 +293,11 @@ def _paper(values: np.ndarray) -> np.ndarray:
     """
     import cv2
 
-    side = 2 * round(WIDEST_STROKE * min(values.shape) / 2) + 1
-    closed = cv2.morphologyEx(
-        cv2.medianBlur(values, 3), cv2.MORPH_CLOSE, np.ones((side, side), np.uint8)
-    )
+    side = 2 * round(widest_stroke * min(values.shape) / 2) + 1
+    # What reaches the border goes on behind it.
+    beyond = cv2.copyMakeBorder(cv2.medianBlur(values, 3), *[side] * 4, cv2.BORDER_REPLICATE)
+    closed = cv2.morphologyEx(beyond, cv2.MORPH_CLOSE, np.ones((side, side), np.uint8))
+    closed = closed[side:-side, side:-side]
     depth = closed - values
     noise = np.median(depth)
     is_paper = (depth <= noise + max(6.0, 2 * noise)).astype(np.float32)
@@ -309,4 +384,34 @@ def _strokes_only(contrast: np.ndarray, level: float, floor: float) -> np.ndarra
 
 def _digits(ink: np.ndarray) -> tuple[np.ndarray, tuple[Box, ...]]:
     """Which pixel belongs to which digit, and the digits' boxes, from left to right."""
-    raise NotImplementedError
+    import cv2
+
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(
+        (ink >= INK_THRESHOLD).astype(np.uint8), connectivity=8
+    )
+    extent = np.maximum(stats[1:, 2], stats[1:, 3])
+    if not len(extent):
+        return labels, ()
+    pieces = 1 + np.argsort(-extent, kind="stable")[:MAX_PIECES]
+    pieces = pieces[extent[pieces - 1] >= MIN_PIECE * extent.max()]
+    digits = group([_outline(labels, stats[piece], piece) for piece in pieces.tolist()])
+    digit_of_piece = np.zeros(len(stats), np.int32)
+    boxes = []
+    for number, members in enumerate(digits, start=1):
+        members = pieces[members]
+        digit_of_piece[members] = number
+        left, top = stats[members, 0].min(), stats[members, 1].min()
+        right = (stats[members, 0] + stats[members, 2]).max()
+        bottom = (stats[members, 1] + stats[members, 3]).max()
+        boxes.append((int(left), int(top), int(right - left), int(bottom - top)))
+    return digit_of_piece[labels], tuple(boxes)
+
+
+def _outline(labels: np.ndarray, stats: np.ndarray, number: int) -> np.ndarray:
+    """(2 * height, 2) int, x and y: the first and the last pixel of this piece in each row."""
+    left, top, width, height = stats[:4].tolist()
+    part = labels[top : top + height, left : left + width] == number
+    first = left + part.argmax(axis=1)
+    last = left + width - 1 - part[:, ::-1].argmax(axis=1)
+    rows = np.arange(top, top + height)
+    return np.stack([np.concatenate([first, last]), np.tile(rows, 2)], axis=1)
