@@ -17,6 +17,8 @@ from mnist_mlp.segment import group
 
 MAX_FILE_BYTES = 10 * 10**6
 MAX_PICTURE_PIXELS = 50 * 10**6
+MIN_SIDE = 4
+ANIMATED = ("GIF", "PNG", "WEBP", "AVIF")
 _TOO_LARGE = f"The picture is over {MAX_PICTURE_PIXELS // 10**6} megapixels."
 
 # The longer side to which pictures are reduced first: a digit of a thirtieth of a page is then
@@ -40,6 +42,10 @@ EVEN_PAPER = 6
 MIN_CONTRAST = 32
 # Fainter than a quarter of the ink is an edge's blur, or a speck that the paper's noise left over.
 INK_THRESHOLD = 64
+# Over the longer side, in pixels of the picture: less is a speck of dirt or the paper's grain.
+SPECK = 0.02
+# A shadow's edge is softer than a stroke's: that part of the sharpest, and less, is none of ink.
+SOFT_EDGE = 0.35
 # The largest connected pieces of ink are looked at, down to that part of the largest.
 MAX_PIECES = 200
 MIN_PIECE = 0.05
@@ -94,7 +100,9 @@ def open_picture(path: Path) -> Image.Image:
     except IsADirectoryError as error:
         raise PictureError("This is a folder, not a picture.") from error
     except UnidentifiedImageError as error:
-        raise PictureError("This is not a picture in a format that can be read.") from error
+        raise PictureError(
+            "This is not a picture in a format that can be read, such as JPEG, PNG or WebP."
+        ) from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise PictureError(_TOO_LARGE) from error
     except PictureError:
@@ -105,6 +113,12 @@ def open_picture(path: Path) -> Image.Image:
 
 
 def check_picture(picture: Image.Image) -> None:
+    """Refuse, from its header alone, what cannot be read; raises PictureError."""
+    if min(picture.size) < MIN_SIDE:
+        raise PictureError(f"The picture is only {picture.width} x {picture.height} pixels large.")
+    # Phones put a preview behind a photograph, and scanners page behind page: those are read.
+    if picture.format in ANIMATED and getattr(picture, "is_animated", False):
+        raise PictureError("The picture is animated; save one of its frames and send that.")
     if picture.width * picture.height > MAX_PICTURE_PIXELS:
         raise PictureError(_TOO_LARGE)
 
@@ -112,7 +126,7 @@ def check_picture(picture: Image.Image) -> None:
 def find_ink(picture: Image.Image) -> Ink:
     """The ink of a picture of any mode and size, and the digits that it makes; perhaps none."""
     size = max(picture.info.get(FULL_SIZE, picture.size))
-    colours = _colours(picture)
+    colours = upright(picture)
     scale = size / max(colours.shape[:2])
     even = _even_paper(colours)
     ink = _ink_on_even_paper(colours, *even) if even else _ink_on_uneven_paper(colours)
@@ -120,7 +134,7 @@ def find_ink(picture: Image.Image) -> Ink:
     return Ink(ink, labels, boxes, scale)
 
 
-def _colours(picture: Image.Image) -> np.ndarray:
+def upright(picture: Image.Image) -> np.ndarray:
     """(height, width, 3) uint8, upright, reduced, transparency laid on white."""
     if picture.mode.startswith(("I", "F")):
         picture = _eight_bits(picture)
@@ -198,7 +212,10 @@ def _ink_on_uneven_paper(colours: np.ndarray) -> np.ndarray:
     for width in WIDEST_STROKES[:-1]:
         narrow = _stand_out(values, brightness, width)
         limit = width * min(narrow.ink.shape)
-        if narrow.sharpness >= 0.7 * widest.sharpness and 0 < 2 * stroke_width(narrow.ink) <= limit:
+        if (
+            narrow.sharpness >= 0.7 * widest.sharpness
+            and 0 < 1.5 * stroke_width(narrow.ink) <= limit
+        ):
             return narrow.ink
     return widest.ink
 
@@ -217,7 +234,7 @@ def _stand_out(values: np.ndarray, brightness: np.ndarray, widest_stroke: float)
     paper = _paper(_small(values), widest_stroke)
     paper = cv2.resize(paper, values.shape[::-1], interpolation=cv2.INTER_LINEAR)
     contrast = (paper - values) / brightness
-    noise = 1.5 * float(np.median(np.abs(contrast)))
+    noise = 1.5 * float(np.median(np.abs(contrast[::3, ::3])))
     floor = max(FAINT_CONTRAST, 4 * noise)
     contrast[_ruled_lines(contrast > floor)] = 0
     strong = contrast[contrast > floor]
@@ -225,24 +242,11 @@ def _stand_out(values: np.ndarray, brightness: np.ndarray, widest_stroke: float)
         return _StandOut(np.zeros(contrast.shape, np.uint8), 0.0)
     # Weighted towards the strongest, lest faint lines or shadows that are larger set the level.
     level = float((strong**3).sum() / (strong**2).sum())
-    kept = _strokes_only(contrast, level, floor)
+    kept, sharpness = _strokes_only(contrast, level, floor)
     kept = cv2.dilate(kept, np.ones((3, 3), np.uint8))
     low = max(noise, 0.25 * level)
     ink = ((contrast - low) / (0.85 * level - low)).clip(0, 1) * 255
-    ink = np.where(kept, ink, 0).round().astype(np.uint8)
-    return _StandOut(ink, _sharpness(contrast, ink))
-
-
-def _sharpness(contrast: np.ndarray, ink: np.ndarray) -> float:
-    import cv2
-
-    edge = cv2.morphologyEx(
-        (ink >= 128).astype(np.uint8), cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)
-    )
-    if not edge.any():
-        return 0.0
-    slope = [cv2.Sobel(contrast, cv2.CV_32F, *axis, scale=1 / 8) for axis in ((1, 0), (0, 1))]
-    return float(np.hypot(*slope)[edge > 0].mean())
+    return _StandOut(np.where(kept, ink, 0).round().astype(np.uint8), sharpness)
 
 
 def stroke_width(ink: np.ndarray) -> float:
@@ -361,25 +365,45 @@ def _to_the_border(
     return (round(x0 - slope * y0), 0), (round(x0 + slope * (height - y0)), height)
 
 
-def _strokes_only(contrast: np.ndarray, level: float, floor: float) -> np.ndarray:
-    """(height, width) uint8, 1 where a stroke is: connected, in part strong, neither speck nor edge."""
+def _strokes_only(contrast: np.ndarray, level: float, floor: float) -> tuple[np.ndarray, float]:
+    """(height, width) uint8, 1 where a stroke is, and how steep the strokes' edges are.
+
+    A stroke is connected, in part strong, sharp, and neither a speck nor cut off by the border.
+    """
     import cv2
 
     mask = (contrast > max(floor, 0.35 * level)).astype(np.uint8)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     strong = np.bincount(labels[contrast > 0.6 * level], minlength=count) > 0
     height, width = mask.shape
-    left, top, wide, high, area = stats.T
+    left, top, wide, high, _ = stats.T
     extent = np.maximum(wide, high)
     at_border = (left <= 1) | (top <= 1) | (left + wide >= width - 1) | (top + high >= height - 1)
-    kept = strong & (extent >= 0.02 * max(height, width))
+    kept = strong & (extent >= SPECK * max(height, width))
     kept[0] = False
+    edge = (mask > 0) & (cv2.erode(mask, np.ones((3, 3), np.uint8)) == 0)
+    slopes, lengths = _edge_slopes(contrast, edge, labels, count)
     inside = kept & ~at_border
-    if inside.any() and extent[inside].max() >= 0.06 * max(height, width):
+    if inside.any() and extent[inside].max() >= 3 * SPECK * max(height, width):
         kept = inside
-    if kept.any():
-        kept &= extent >= 0.1 * extent[kept].max()
-    return kept.astype(np.uint8)[labels]
+    if not kept.any():
+        return kept.astype(np.uint8)[labels], 0.0
+    kept &= extent >= 0.1 * extent[kept].max()
+    kept &= slopes >= SOFT_EDGE * slopes[kept].max()
+    sharpness = float((slopes * lengths)[kept].sum() / lengths[kept].sum())
+    return kept.astype(np.uint8)[labels], sharpness
+
+
+def _edge_slopes(
+    contrast: np.ndarray, edge: np.ndarray, labels: np.ndarray, count: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The mean slope along each piece's edge, a pixel, and the edge's length: (count,) each."""
+    import cv2
+
+    x, y = (cv2.Sobel(contrast, cv2.CV_32F, *axis, scale=1 / 8)[edge] for axis in ((1, 0), (0, 1)))
+    lengths = np.bincount(labels[edge], minlength=count)
+    slopes = np.bincount(labels[edge], weights=np.hypot(x, y), minlength=count)
+    return slopes / np.maximum(lengths, 1), lengths
 
 
 def _digits(ink: np.ndarray) -> tuple[np.ndarray, tuple[Box, ...]]:

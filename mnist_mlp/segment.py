@@ -23,7 +23,7 @@ MIN_DIGIT = 0.25
 
 
 def group(pieces: Sequence[np.ndarray]) -> list[list[int]]:
-    """The pieces' numbers a digit, digits from left to right; pieces that make up none are left out.
+    """The pieces' numbers a digit, from left to right; specks are left out.
 
     A piece is (n, 2), x and y of its points in any unit, at least one in each row that it crosses.
     """

@@ -183,9 +183,7 @@ def _draw_stroke(draw: ImageDraw.ImageDraw, points: np.ndarray, radius: float) -
         draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=255)
 
 
-def _smooth_noise(
-    size: tuple[int, int], grain: float, random: np.random.Generator
-) -> np.ndarray:
+def _smooth_noise(size: tuple[int, int], grain: float, random: np.random.Generator) -> np.ndarray:
     """Noise of mean 0 and standard deviation 1 whose grains are that many pixels large."""
     width, height = size
     small = max(2, round(width / grain)), max(2, round(height / grain))
@@ -278,7 +276,10 @@ def _slant(page: np.ndarray, scene: Scene, random: np.random.Generator) -> np.nd
     corners = np.array([(0, 0), (width, 0), (width, height), (0, height)], np.float64)
     # Looking into the page, so that its surroundings do not show ...
     look = corners + random.uniform(0, scene.slant, (4, 2)) * (width, height) * (
-        (1, 1), (-1, 1), (-1, -1), (1, -1)
+        (1, 1),
+        (-1, 1),
+        (-1, -1),
+        (1, -1),
     )
     if random.random() < scene.table:  # ... or past one side of it
         side = random.integers(4)
