@@ -36,10 +36,29 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         metavar="N,N,...",
         help='units of the hidden layers, "256,128,64" by default; "" for a linear classifier',
     )
-    settings.add_argument("--optimizer", help="adam, adamw or sgd (with momentum 0.9)")
-    settings.add_argument("--schedule", help="of the learning rate: constant or one-cycle")
     settings.add_argument(
-        "--augment", action=argparse.BooleanOptionalAction, help="distort each image at random"
+        "--optimizer", help="adam, adamw, sgd (with momentum 0.9) or muon (AdamW for the biases)"
+    )
+    settings.add_argument("--schedule", help="of the learning rate: constant, one-cycle or linear")
+    settings.add_argument(
+        "--augment",
+        action=argparse.BooleanOptionalAction,
+        help="learn from distorted copies of the images as well",
+    )
+    settings.add_argument(
+        "--averaged",
+        action=argparse.BooleanOptionalAction,
+        help="average the weights over the last few hundred steps",
+    )
+    settings.add_argument(
+        "--teacher-epochs",
+        type=int,
+        help="train a convolutional network for so many epochs first, and learn its probabilities",
+    )
+    settings.add_argument(
+        "--non-digits",
+        type=int,
+        help="add so many scribbles, letters and shapes, of which no digit is to be likely",
     )
     settings.add_argument("--train-images", type=int, help="train on the first so many (all)")
     settings.add_argument("--seed", type=int, help="the same seed gives the same weights on a CPU")
@@ -87,7 +106,7 @@ def run(options: argparse.Namespace) -> int:
 
     with _process_group(device) as (rank, device), _stop_on_interrupt() as is_interrupted:
         try:
-            data = _in_turn(rank, lambda: _load(options, config.seed))
+            data = _in_turn(rank, lambda: _load(options, config))
         except DataError as error:
             print(error, file=sys.stderr)
             return EXIT_WRONG_USAGE
@@ -96,7 +115,7 @@ def run(options: argparse.Namespace) -> int:
             print(f"Device: {device}, {torch.get_num_threads()} threads.")
         try:
             events = train(config, data, device=device, should_stop=is_interrupted)
-            finished = _show(events, config.epochs, silent=rank > 0)
+            finished = _show(events, config, silent=rank > 0)
         except TrainingError as error:
             print(error, file=sys.stderr)
             return EXIT_FAILED
@@ -109,13 +128,16 @@ def run(options: argparse.Namespace) -> int:
         return EXIT_INTERRUPTED if is_interrupted() else 0
 
 
-def _load(options: argparse.Namespace, seed: int):
+def _load(options: argparse.Namespace, config):
     from mnist_mlp.data import load_dataset, read_drawings, with_drawings
+    from mnist_mlp.scribbles import with_non_digits
 
-    drawings = [read_drawings(path) for path in options.drawings]
+    labelled = read_drawings(*options.drawings) if options.drawings else None
     data = load_dataset(options.data_dir)
-    for labelled in drawings:
-        data = with_drawings(data, labelled, seed)
+    if labelled:
+        data = with_drawings(data, labelled, config.seed)
+    if config.non_digits:
+        data = with_non_digits(data, config.non_digits, config.seed, labelled)
     return data
 
 
@@ -179,17 +201,20 @@ def _stop_on_interrupt() -> Iterator[Callable[[], bool]]:
         signal.signal(signal.SIGINT, before)
 
 
-def _show(events: Iterator, epochs: int, *, silent: bool):
+def _show(events: Iterator, config, *, silent: bool):
     """Draw a bar for each epoch and print a line after it; returns the last event, `Finished`."""
     from tqdm import tqdm
 
-    from mnist_mlp.training import BatchEnd, EpochEnd
+    from mnist_mlp.training import BatchEnd, EpochEnd, OfTeacher
 
     bar = None
     for event in events:
+        title, of = "Epoch", config.epochs
+        if isinstance(event, OfTeacher):
+            title, of, event = "Teacher's epoch", config.teacher_epochs, event.event
         if isinstance(event, BatchEnd) and not silent:
             if event.batch == 1:
-                title = f"Epoch {event.epoch}/{epochs}"
+                title = f"{title} {event.epoch}/{of}"
                 bar = tqdm(total=event.batches, desc=title, unit="batch", leave=False)
             bar.set_postfix_str(
                 f"loss {event.loss:.3f}, accuracy {event.running_accuracy:.2%}", refresh=False
@@ -199,7 +224,7 @@ def _show(events: Iterator, epochs: int, *, silent: bool):
             if bar:
                 bar.close()
             print(
-                f"Epoch {event.epoch:>{len(str(epochs))}}/{epochs}: loss {event.loss:.4f}, "
+                f"{title} {event.epoch:>{len(str(of))}}/{of}: loss {event.loss:.4f}, "
                 f"train {event.train_accuracy:.2%}, held-out {event.held_out_accuracy:.2%}, "
                 f"test {event.test_accuracy:.2%}, {event.images_per_second:,.0f} images/s"
                 f"{', best so far' if event.is_best else ''}"

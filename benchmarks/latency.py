@@ -22,6 +22,7 @@ from tests.browser.driver import REPOSITORY, chromium, open_page, running_app, s
 BAR_STROKE_END = 30  # times sooner than gr.Sketchpad, from pointer up to the painted answer
 BAR_WHILE_DRAWING = 2  # times our page with an idle `read`, from pointer move to painted answer
 BAR_READING = 1.5  # ms to render, preprocess and classify a drawing on one core
+BAR_LOADING = 50  # ms to load the shipped weights
 
 APPS = Path(__file__).parent / "apps"
 STOPWATCH = Path(__file__).parent / "stopwatch.js"
@@ -198,6 +199,17 @@ def time_reading(digits: list[LabelledDrawing]) -> bool:
     )
 
 
+def time_loading() -> bool:
+    milliseconds = []
+    for _ in range(50):
+        start = time.perf_counter()
+        Classifier.load()
+        milliseconds.append(1000 * (time.perf_counter() - start))
+    report("loading the shipped weights", milliseconds)
+    claim = "ms for loading the shipped weights"
+    return passes(claim, statistics.median(milliseconds), "under", BAR_LOADING)
+
+
 def report(what: str, milliseconds: list[float]) -> None:
     median, late = np.quantile(milliseconds, (0.5, 0.95))
     print(
@@ -212,6 +224,7 @@ def main() -> int:
     with chromium() as browser:
         passed = [compare_stroke_ends(browser, digits), compare_while_drawing(browser, digits)]
     passed.append(time_reading(pen_digits(options.data_dir, "val_anywhere")))
+    passed.append(time_loading())
     return 0 if all(passed) else 1
 
 

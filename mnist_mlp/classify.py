@@ -17,8 +17,8 @@ from mnist_mlp.preprocess import (
     stages_of_picture,
 )
 
-# Below this probability of the likeliest digit a reading is no more than a guess. Networks that were
-# trained on non-digits as well put scribbles and letters there, and under 1 % of real digits.
+# Below this probability of the likeliest digit a reading is no more than a guess. A network that
+# learned from non-digits as well puts scribbles and letters there, and under 1 % of real digits.
 MIN_CONFIDENCE = 0.5
 
 

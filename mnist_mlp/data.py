@@ -17,6 +17,7 @@ from torch import Tensor
 from mnist_mlp.augment import redraw
 from mnist_mlp.preprocess import DEFAULT_BRUSH, Drawing, DrawingError, images_of_drawings
 
+NO_DIGIT = -1  # the label of an image that shows none
 HELD_OUT = 5_000
 SAMPLE_TEST = 500
 SAMPLE_HELD_OUT = 450
@@ -41,7 +42,10 @@ class DataError(Exception):
 
 @dataclass(frozen=True)
 class Digits:
-    """Images, (n, 28, 28) uint8, white ink on black, with their labels, (n,) int64 in 0 to 9."""
+    """Images, (n, 28, 28) uint8, white ink on black, with their labels, (n,) int64 in 0 to 9.
+
+    Among those to train on there may be images of no digit: their label is `NO_DIGIT`.
+    """
 
     images: Tensor
     labels: Tensor
@@ -186,31 +190,34 @@ class LabelledDrawings:
         )
 
 
-def read_drawings(path: Path) -> LabelledDrawings:
+def read_drawings(*paths: Path) -> LabelledDrawings:
     """Read digits drawn with a pen, one JSON object a line, in the manner of Quick, Draw!:
 
         {"word": "7", "drawing": [[[x0, x1, ...], [y0, y1, ...]], ...], "brush": 14}
 
     in pad units; other keys are passed over. Raises DataError, `file:line: what is wrong`.
     """
-    drawings, labels, writers = [], [], []
+    entries = [entry for path in paths for entry in _read_entries(path)]
+    drawings, labels, writers = zip(*entries, strict=True)
+    return LabelledDrawings(drawings, torch.tensor(labels), writers)
+
+
+def _read_entries(path: Path) -> list[tuple[Drawing, int, str]]:
+    entries = []
     try:
         with Path(path).open(encoding="utf-8") as file:
             for number, line in enumerate(file, start=1):
                 try:
-                    drawing, label, writer = _parse_drawing(line)
+                    entries.append(_parse_drawing(line))
                 except ValueError as error:
                     raise DataError(f"{path}:{number}: {error}") from error
-                drawings.append(drawing)
-                labels.append(label)
-                writers.append(writer)
     except UnicodeDecodeError as error:
-        raise DataError(f"{path}:{len(labels) + 1}: This is not UTF-8 text.") from error
+        raise DataError(f"{path}:{len(entries) + 1}: This is not UTF-8 text.") from error
     except OSError as error:
         raise DataError(f"{path}: {error.strerror}.") from error
-    if not labels:
+    if not entries:
         raise DataError(f"{path}: there is no drawing in this file.")
-    return LabelledDrawings(tuple(drawings), torch.tensor(labels), tuple(writers))
+    return entries
 
 
 def _parse_drawing(line: str) -> tuple[Drawing, int, str]:
@@ -233,21 +240,21 @@ def with_drawings(data: Dataset, labelled: LabelledDrawings, seed: int) -> Datas
     A tenth of the drawings is held out, whole writers of them. Each training drawing is redrawn
     four times, see `augment.redraw`. The test set stays as it is.
     """
-    held_out, train = _split_by_writer(labelled)
+    held_out, train = split_by_writer(labelled)
     random = np.random.default_rng(seed)
     redrawn = [redraw(drawing, random) for _ in range(REDRAWINGS) for drawing in train.drawings]
     middle = [redraw(drawing) for drawing in held_out.drawings]
     return replace(
         data,
         name=f"{data.name} and {len(labelled):,} drawings",
-        train=_joined(data.train, _digits(redrawn, train.labels.repeat(REDRAWINGS))),
-        held_out=_joined(data.held_out, _digits(middle, held_out.labels)),
+        train=joined(data.train, digits_of(redrawn, train.labels.repeat(REDRAWINGS))),
+        held_out=joined(data.held_out, digits_of(middle, held_out.labels)),
         notice=f"{data.notice} With them go {len(train):,} drawings, {len(held_out):,} more are "
         "held out.",
     )
 
 
-def _split_by_writer(labelled: LabelledDrawings) -> tuple[LabelledDrawings, LabelledDrawings]:
+def split_by_writer(labelled: LabelledDrawings) -> tuple[LabelledDrawings, LabelledDrawings]:
     """Held out and training drawings; where no writers are named, each drawing is its own.
 
     Nobody makes up more than half of what is held out: one hand's habits would choose the epoch.
@@ -268,11 +275,13 @@ def _split_by_writer(labelled: LabelledDrawings) -> tuple[LabelledDrawings, Labe
     )
 
 
-def _digits(drawings: list[Drawing], labels: Tensor) -> Digits:
+def digits_of(drawings: Sequence[Drawing], labels: Tensor) -> Digits:
+    """What the network sees of drawings."""
     return Digits(torch.from_numpy(images_of_drawings(drawings)), labels)
 
 
-def _joined(first: Digits, second: Digits) -> Digits:
+def joined(first: Digits, second: Digits) -> Digits:
+    """The digits of the one and then of the other."""
     return Digits(
         torch.cat([first.images, second.images]), torch.cat([first.labels, second.labels])
     )

@@ -3,10 +3,13 @@
 import math
 import textwrap
 from collections.abc import Sequence
+from dataclasses import fields, replace
 
 import numpy as np
+import torch
 from matplotlib.figure import Figure
 
+from mnist_mlp.augment import NONE, Distortions, distort
 from mnist_mlp.classify import Reading
 from mnist_mlp.preprocess import STAGE_CAPTIONS, Stages
 from mnist_mlp.training import EpochEnd
@@ -43,6 +46,26 @@ def preprocessing(stages: Stages) -> Figure:
     return figure
 
 
+def distortions(image: np.ndarray, copies: int = 10) -> Figure:
+    """What each distortion does to a digit, (28, 28) uint8, and in the last row all together."""
+    limits = Distortions()
+    rows = {
+        field.name: replace(NONE, **{field.name: getattr(limits, field.name)})
+        for field in fields(limits)
+    }
+    rows["all of them"] = limits
+    figure = Figure(figsize=(copies * 0.8 + 1.2, len(rows) * 0.8), layout="constrained")
+    panels = figure.subplots(len(rows), copies)
+    images = torch.from_numpy(image).repeat(copies, 1, 1)
+    for (name, distorted), row in zip(rows.items(), panels, strict=True):
+        row[0].set_ylabel(name.capitalize(), rotation=0, ha="right", va="center")
+        generator = torch.Generator().manual_seed(0)
+        for axes, copy in zip(row, distort(images, generator, distorted), strict=True):
+            axes.imshow(copy, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+            axes.set(xticks=[], yticks=[])
+    return figure
+
+
 def predictions(panels: Sequence[tuple[str, np.ndarray, Reading]]) -> Figure:
     """Pictures with their ink outlined, and what they were read as in the title.
 
@@ -60,7 +83,7 @@ def predictions(panels: Sequence[tuple[str, np.ndarray, Reading]]) -> Figure:
             axes.contour(reading.stages.white_on_black, [128], colors="#f97316", linewidths=1.2)
         axes.set_title(_prediction(reading), fontsize=11)
         if len(panels) > 1:
-            axes.text(0.5, -0.02, name, transform=axes.transAxes, ha="center", va="top", fontsize=7)
+            axes.set_xlabel(name, fontsize=7)
     return figure
 
 

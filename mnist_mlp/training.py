@@ -3,24 +3,46 @@
 import math
 import time
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor, distributed, nn
 from torch.nn import functional as F
+from torch.optim import SGD, Adam, AdamW, Optimizer
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
+from torch.optim.swa_utils import AveragedModel
 
-from mnist_mlp.augment import random_affine
-from mnist_mlp.data import Dataset, Digits
-from mnist_mlp.evaluate import accuracy
-from mnist_mlp.model import HIDDEN_SIZES, MLP, check_hidden_sizes, normalise
+from mnist_mlp.augment import distort
+from mnist_mlp.data import NO_DIGIT, Dataset, Digits
+from mnist_mlp.evaluate import accuracy, fit_temperature
+from mnist_mlp.model import CLASSES, HIDDEN_SIZES, MLP, check_hidden_sizes, normalise
+from mnist_mlp.muon import Muon
+from mnist_mlp.teacher import Teacher, logits_of
 
-OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
-    "adam": torch.optim.Adam,
-    "adamw": torch.optim.AdamW,
-    "sgd": lambda *args, **options: torch.optim.SGD(*args, momentum=0.9, **options),
+
+def _muon_and_adamw(model: nn.Module, rate: float, **options: Any) -> list[Optimizer]:
+    """Muon for the matrices; what has one dimension, the biases, AdamW trains at a fifth of it."""
+    matrices = [parameter for parameter in model.parameters() if parameter.ndim > 1]
+    others = [parameter for parameter in model.parameters() if parameter.ndim <= 1]
+    return [Muon(matrices, rate), AdamW(others, rate / 5, **options)]
+
+
+OPTIMIZERS: dict[str, Callable[..., list[Optimizer]]] = {
+    "adam": lambda model, rate, **options: [Adam(model.parameters(), rate, **options)],
+    "adamw": lambda model, rate, **options: [AdamW(model.parameters(), rate, **options)],
+    "sgd": lambda model, rate, **options: [SGD(model.parameters(), rate, momentum=0.9, **options)],
+    "muon": _muon_and_adamw,
 }
-SCHEDULES = ("constant", "one-cycle")
+SCHEDULES = ("constant", "one-cycle", "linear")
+WARM_UP_STEPS = 300  # of a linear schedule, and at most a tenth of it
+
+# Held-out errors with these were the fewest among the few tried, see weights/README.md.
+COPIES = 24
+ORIGINALS_AMONG_THEM = 4
+AVERAGING = 0.997  # how much of the averaged weights each step leaves: they span some 300 steps
+SOFTENING = 2.0  # the temperature at which the teacher's probabilities are learned
 
 # Guessing costs 2.3 nats. From a thousand no network comes back: its units die, or nan follows.
 RUNAWAY_LOSS = 1_000.0
@@ -43,7 +65,10 @@ class TrainConfig:
     hidden_sizes: tuple[int, ...] = HIDDEN_SIZES
     optimizer: str = "adam"
     schedule: str = "constant"
-    augment: bool = False
+    augment: bool = False  # learn from distorted copies as well
+    averaged: bool = False  # the network is the average of the last few hundred steps
+    teacher_epochs: int = 0  # train a convolutional teacher first, and learn its probabilities
+    non_digits: int = 0  # images of no digit that go with the data, see data.with_non_digits
     train_images: int | None = None  # None: all of them
     seed: int = 0
 
@@ -70,6 +95,14 @@ class TrainConfig:
             self.train_images is None or self.train_images >= 1,
             f"At least 1 training image is needed, not {self.train_images}.",
         )
+        _check(
+            0 <= self.teacher_epochs <= 1_000,
+            f"The teacher's epochs must be 0 to 1,000, not {self.teacher_epochs}.",
+        )
+        _check(
+            0 <= self.non_digits <= 100_000,
+            f"There can be 0 to 100,000 non-digits, not {self.non_digits}.",
+        )
         _check(0 <= self.seed < 2**32, f"The seed must be 0 to 4,294,967,295, not {self.seed}.")
 
     def as_dict(self) -> dict[str, Any]:
@@ -85,14 +118,30 @@ PRESETS = {
     "tutorial": TrainConfig(),
     "fast": TrainConfig(epochs=6, batch_size=512, learning_rate=1e-2, schedule="one-cycle"),
     "best": TrainConfig(
-        epochs=50,
-        batch_size=256,
-        learning_rate=4e-3,
-        optimizer="adamw",
-        schedule="one-cycle",
+        epochs=300,
+        batch_size=1024,
+        learning_rate=0.02,
+        optimizer="muon",
+        schedule="linear",
         augment=True,
+        averaged=True,
+        teacher_epochs=12,
+        non_digits=9_000,
     ),
 }
+
+
+def _teachers(config: TrainConfig) -> TrainConfig:
+    """How the teacher of a run is trained."""
+    return replace(
+        config,
+        epochs=config.teacher_epochs,
+        batch_size=512,
+        learning_rate=0.02,
+        optimizer="muon",
+        schedule="linear",
+        averaged=True,
+    )
 
 
 @dataclass(frozen=True)
@@ -126,8 +175,15 @@ class EpochEnd:
 
 
 @dataclass(frozen=True)
+class OfTeacher:
+    """What happens while the teacher is trained, before the network itself."""
+
+    event: BatchEnd | EpochEnd
+
+
+@dataclass(frozen=True)
 class Finished:
-    """The end: the epoch that was best on the held-out images, as a model on the CPU."""
+    """The end: the epoch that was best on the held-out images, as a calibrated model on the CPU."""
 
     model: MLP
     best: EpochEnd
@@ -135,7 +191,7 @@ class Finished:
     stopped: bool
 
 
-Progress = BatchEnd | EpochEnd | Finished
+Progress = BatchEnd | EpochEnd | OfTeacher | Finished
 
 
 def prepare_process(threads: int | None = None) -> None:
@@ -179,37 +235,94 @@ def train(
     after `Finished` with the best epoch so far if there was one.
     """
     device = device or torch.device("cpu")
-    run = _Run(config, data, device, should_stop)
+    data = Dataset(
+        data.name,
+        _to(device, data.train[: config.train_images]),
+        _to(device, data.held_out),
+        _to(device, data.test),
+        data.notice,
+    )
+    views = _Views(data.train, config)
     start = time.perf_counter()
+    if config.teacher_epochs:
+        torch.manual_seed(config.seed)  # its dropout has no generator of its own
+        teaching = _Run(_teachers(config), _seeded(Teacher, config), data, views, should_stop)
+        for event in teaching.epochs(start):
+            yield OfTeacher(event)
+        views.teacher = teaching.measured
+    run = _Run(config, _seeded(lambda: MLP(config.hidden_sizes), config), data, views, should_stop)
     history: list[EpochEnd] = []
     best, best_weights, failure = None, None, None
-    for epoch in range(1, config.epochs + 1):
-        try:
-            totals = yield from run.epoch(epoch)
-        except TrainingError as error:
-            failure = error
-            break
-        held_out_accuracy = accuracy(run.model, run.held_out)
-        summary = EpochEnd(
-            epoch=epoch,
-            loss=totals.loss / totals.images,
-            train_accuracy=totals.correct / totals.images,
-            held_out_accuracy=held_out_accuracy,
-            test_accuracy=accuracy(run.model, run.test),
-            images_per_second=totals.images / totals.seconds,
-            seconds=time.perf_counter() - start,
-            is_best=best is None or held_out_accuracy > best.held_out_accuracy,
-        )
-        history.append(summary)
-        if summary.is_best:
-            best, best_weights = summary, _copy_of_weights(run.model)
-        yield summary
-        if run.stopped:
-            break
+    try:
+        for event in run.epochs(start):
+            yield event
+            if isinstance(event, EpochEnd):
+                history.append(event)
+                if event.is_best:
+                    best, best_weights = event, _copy_of_weights(run.measured)
+    except TrainingError as error:
+        failure = error
     if best:
-        yield Finished(_model_with(config, best_weights), best, tuple(history), run.stopped)
+        model = _calibrated(_model_with(config, best_weights), data.held_out)
+        yield Finished(model, best, tuple(history), run.stopped)
     if failure:
         raise failure
+
+
+class _Views:
+    """The training digits as one epoch after another sees them, with what is to be learned of each.
+
+    Without distortions that is always the digits themselves. With them it is one of 24 copies,
+    distorted once, when an epoch first needs it: a distortion costs more than a step of training.
+    Then the copies come again in another order, the digits themselves four times among them.
+    """
+
+    def __init__(self, digits: Digits, config: TrainConfig):
+        self.labels = digits.labels
+        self.images = {0: digits.images}
+        self.targets: dict[int, Tensor] = {}
+        self.teacher: nn.Module | None = None
+        self.slots = [0]
+        if config.augment:
+            self.slots = [0] * ORIGINALS_AMONG_THEM + list(range(1, COPIES + 1))
+        self.round: list[int] = []
+        self.shuffler = torch.Generator().manual_seed(config.seed)
+        # Apple's GPUs have no bicubic grid_sample.
+        self.workshop = digits.images.device
+        if self.workshop.type == "mps":
+            self.workshop = torch.device("cpu")
+        self.distorter = torch.Generator(self.workshop).manual_seed(config.seed)
+
+    @property
+    def softening(self) -> float:
+        return SOFTENING if self.teacher else 1.0
+
+    def next(self) -> tuple[Tensor, Tensor]:
+        """Images, (n, 28, 28) uint8, and targets: labels, (n,), or probabilities, (n, 10)."""
+        if not self.round:
+            order = torch.randperm(len(self.slots), generator=self.shuffler)
+            self.round = [self.slots[number] for number in order]
+        slot = self.round.pop()
+        if slot not in self.images:
+            copies = distort(self.images[0].to(self.workshop), self.distorter)
+            self.images[slot] = copies.to(self.labels.device)
+        if self.teacher is None:
+            return self.images[slot], self._hard_targets
+        if slot not in self.targets:
+            self.targets[slot] = self._soft_targets(self.images[slot])
+        return self.images[slot], self.targets[slot]
+
+    @cached_property
+    def _hard_targets(self) -> Tensor:
+        is_digit = self.labels != NO_DIGIT
+        if is_digit.all():
+            return self.labels
+        one_hot = F.one_hot(self.labels.clamp_min(0), CLASSES).float()
+        return one_hot.where(is_digit[:, None], 1 / CLASSES)
+
+    def _soft_targets(self, images: Tensor) -> Tensor:
+        probabilities = (logits_of(self.teacher, images) / SOFTENING).softmax(dim=1)
+        return probabilities.where((self.labels != NO_DIGIT)[:, None], 1 / CLASSES)
 
 
 @dataclass
@@ -218,67 +331,89 @@ class _Totals:
 
     loss: float = 0.0
     correct: int = 0
-    images: int = 0
+    digits: int = 0
+    images: int = 0  # the digits and the non-digits
     seconds: float = 0.0
 
 
 class _Run:
-    """The parts of a run that its epochs share: data on the device, network, optimizer, chance."""
+    """A network, what it is trained with, and its epochs."""
 
     def __init__(
         self,
         config: TrainConfig,
+        model: nn.Module,
         data: Dataset,
-        device: torch.device,
+        views: _Views,
         should_stop: Callable[[], bool],
     ):
         self.config = config
-        self.device = device
+        self.data = data
+        self.views = views
+        self.device = data.train.images.device
         self.should_stop = should_stop
         self.stopped = False
         self.distributed = distributed.is_available() and distributed.is_initialized()
         self.rank = distributed.get_rank() if self.distributed else 0
         self.world = distributed.get_world_size() if self.distributed else 1
-
-        self.digits = _to(device, data.train[: config.train_images])
-        self.held_out = _to(device, data.held_out)
-        self.test = _to(device, data.test)
         self.batch_size = max(1, config.batch_size // self.world)
-        self.batches = math.ceil(len(self.digits) // self.world / self.batch_size)
+        self.batches = math.ceil(len(data.train) // self.world / self.batch_size)
 
-        self.model = _new_model(config).to(device)
+        self.model = model.to(self.device)
         self.network = (
             nn.parallel.DistributedDataParallel(self.model) if self.distributed else self.model
         )
-        self.optimizer = OPTIMIZERS[config.optimizer](
-            self.model.parameters(),
-            lr=config.learning_rate,
-            fused=device.type in ("cpu", "cuda"),
-        )
-        self.schedule = (
-            torch.optim.lr_scheduler.OneCycleLR(
-                self.optimizer, config.learning_rate, total_steps=config.epochs * self.batches
-            )
-            if config.schedule == "one-cycle"
+        self.average = (
+            AveragedModel(self.model, avg_fn=_average, use_buffers=True).eval()
+            if config.averaged
             else None
         )
+        self.optimizers = OPTIMIZERS[config.optimizer](
+            self.model, config.learning_rate, fused=self.device.type in ("cpu", "cuda")
+        )
+        steps = config.epochs * self.batches
+        self.schedules = [
+            schedule
+            for optimizer in self.optimizers
+            if (schedule := _schedule(config.schedule, optimizer, steps))
+        ]
         self.shuffler = torch.Generator().manual_seed(config.seed)
-        self.distorter = torch.Generator(device).manual_seed(config.seed + self.rank)
 
-    def epoch(self, epoch: int) -> Generator[BatchEnd, None, _Totals]:
+    @property
+    def measured(self) -> nn.Module:
+        """The network as it is used: with averaged weights, where they are averaged."""
+        return self.average.module if self.average else self.model
+
+    def epochs(self, start: float) -> Iterator[BatchEnd | EpochEnd]:
+        """Train to the end, or until told to stop; `start` is when the run began."""
+        best = -1.0
+        for epoch in range(1, self.config.epochs + 1):
+            totals = yield from self._epoch(epoch)
+            held_out_accuracy = accuracy(self.measured, self.data.held_out)
+            yield EpochEnd(
+                epoch=epoch,
+                loss=totals.loss / totals.images,
+                train_accuracy=totals.correct / max(1, totals.digits),
+                held_out_accuracy=held_out_accuracy,
+                test_accuracy=accuracy(self.measured, self.data.test),
+                images_per_second=totals.images / totals.seconds,
+                seconds=time.perf_counter() - start,
+                is_best=held_out_accuracy >= best,  # of equals the one that has learned for longer
+            )
+            best = max(best, held_out_accuracy)
+            if self.stopped:
+                return
+
+    def _epoch(self, epoch: int) -> Generator[BatchEnd, None, _Totals]:
         """Pass once over the training digits in a new order, yielding after each batch."""
         totals = _Totals()
-        digits = self.digits[self._order()]
         start = time.perf_counter()
-        for batch, (images, labels) in enumerate(
-            zip(
-                digits.images.split(self.batch_size),
-                digits.labels.split(self.batch_size),
-                strict=True,
-            ),
-            start=1,
-        ):
-            loss = self._step(images, labels, totals)
+        images, targets = self.views.next()
+        order = self._order()
+        shuffled = [part[order] for part in (images, targets, self.views.labels)]
+        batches = zip(*(part.split(self.batch_size) for part in shuffled), strict=True)
+        for batch, (images, targets, labels) in enumerate(batches, start=1):
+            loss = self._step(images, targets, labels, totals)
             if not loss < RUNAWAY_LOSS:  # nan is not less than anything
                 raise TrainingError(
                     f"The loss has run away, to {loss:.3g} in epoch {epoch}, batch {batch}: the "
@@ -290,7 +425,7 @@ class _Run:
                 batch=batch,
                 batches=self.batches,
                 loss=loss,
-                running_accuracy=totals.correct / totals.images,
+                running_accuracy=totals.correct / max(1, totals.digits),
                 images_per_second=totals.images * self.world / totals.seconds,
             )
             if self._is_told_to_stop():
@@ -299,23 +434,25 @@ class _Run:
 
     def _order(self) -> Tensor:
         """This process's share of a new shuffle; all processes get as many digits."""
-        order = torch.randperm(len(self.digits), generator=self.shuffler).to(self.device)
+        order = torch.randperm(len(self.data.train), generator=self.shuffler).to(self.device)
         return order[: len(order) // self.world * self.world][self.rank :: self.world]
 
-    def _step(self, images: Tensor, labels: Tensor, totals: _Totals) -> float:
-        x = normalise(images)
-        if self.config.augment:
-            x = random_affine(x, self.distorter)
-        logits = self.network(x)
-        loss = F.cross_entropy(logits, labels)
-        self.optimizer.zero_grad()
+    def _step(self, images: Tensor, targets: Tensor, labels: Tensor, totals: _Totals) -> float:
+        logits = self.network(normalise(images))
+        loss = F.cross_entropy(logits / self.views.softening, targets)
+        for optimizer in self.optimizers:
+            optimizer.zero_grad()
         loss.backward()
-        self.optimizer.step()
-        if self.schedule:
-            self.schedule.step()
+        for optimizer in self.optimizers:
+            optimizer.step()
+        for schedule in self.schedules:
+            schedule.step()
+        if self.average:
+            self.average.update_parameters(self.model)
         value = loss.item()
         totals.loss += value * len(labels)
         totals.correct += int((logits.argmax(dim=1) == labels).sum())
+        totals.digits += int((labels != NO_DIGIT).sum())
         totals.images += len(labels)
         return value
 
@@ -332,18 +469,42 @@ class _Run:
         if not self.distributed:
             return totals
         sums = torch.tensor(
-            [totals.loss, totals.correct, totals.images], dtype=torch.float64, device=self.device
+            [totals.loss, totals.correct, totals.digits, totals.images],
+            dtype=torch.float64,
+            device=self.device,
         )
         distributed.all_reduce(sums)
-        loss, correct, images = sums.tolist()
-        return _Totals(loss, int(correct), int(images), totals.seconds)
+        loss, correct, digits, images = sums.tolist()
+        return _Totals(loss, int(correct), int(digits), int(images), totals.seconds)
 
 
-def _new_model(config: TrainConfig) -> MLP:
+def _average(averaged: Tensor, current: Tensor, count: Tensor) -> Tensor:
+    """Averaged weights after one more step: the early ones, which know little, fade at once."""
+    if not current.is_floating_point():
+        return current  # BatchNorm counts its batches
+    return averaged.lerp(current, max(1 - AVERAGING, 10 / (float(count) + 10)))
+
+
+def _schedule(name: str, optimizer: Optimizer, steps: int) -> LRScheduler | None:
+    if name == "one-cycle":
+        return OneCycleLR(optimizer, optimizer.param_groups[0]["lr"], total_steps=steps)
+    if name == "linear":
+        warm_up = max(1, min(WARM_UP_STEPS, steps // 10))
+        return LambdaLR(optimizer, lambda step: min((step + 1) / warm_up, 1 - step / steps))
+    return None
+
+
+def _seeded(new: Callable[[], nn.Module], config: TrainConfig) -> nn.Module:
     """The initial weights depend on the seed alone, whatever random numbers were drawn before."""
     with torch.random.fork_rng():
         torch.manual_seed(config.seed)
-        return MLP(config.hidden_sizes)
+        return new()
+
+
+def _calibrated(model: MLP, held_out: Digits) -> MLP:
+    logits = logits_of(model, held_out.images.cpu())
+    model.temperature = fit_temperature(logits, held_out.labels.cpu())
+    return model
 
 
 def _model_with(config: TrainConfig, weights: dict[str, Tensor]) -> MLP:

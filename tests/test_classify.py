@@ -45,6 +45,16 @@ def test_no_ink_gives_no_prediction(classifier):
         assert reading.stages is None
 
 
+def test_a_scribble_is_not_surely_a_digit_and_a_seven_is(classifier):
+    rings = [
+        [[40, 200, 40, 200, 40, 200], [40, 60, 90, 120, 160, 200]],
+        [[60, 60, 190], [20, 230, 30]],
+    ]
+    assert not classifier.read_drawing(Drawing.from_lists(rings)).is_sure
+    assert classifier.read_drawing(SEVEN).is_sure
+    assert not classifier.read_drawing(Drawing(())).is_sure
+
+
 def test_shipped_weights_on_mnist(classifier, mnist):
     assert evaluate(classifier.model, mnist.test).accuracy >= 0.98
 

@@ -3,7 +3,7 @@ import pytest
 import torch
 from sklearn.metrics import accuracy_score, confusion_matrix, top_k_accuracy_score
 
-from mnist_mlp.evaluate import Evaluation, accuracy, evaluate
+from mnist_mlp.evaluate import Evaluation, accuracy, evaluate, fit_temperature
 from mnist_mlp.model import MLP
 
 
@@ -53,3 +53,11 @@ def test_the_tutorials_weights_score_what_its_author_reports(mnist, tutorial_fol
 
     model, _ = load_weights(tutorial_folder / "best_model.pth")
     assert evaluate(model, mnist.test).accuracy == pytest.approx(0.9756)
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
+def test_the_temperature_undoes_logits_that_are_too_large(temperature: float):
+    random = torch.Generator().manual_seed(0)
+    logits = torch.randn(40_000, 10, generator=random) * 2
+    labels = logits.softmax(dim=1).multinomial(1, generator=random).flatten()
+    assert fit_temperature(logits * temperature, labels) == pytest.approx(temperature, rel=0.02)

@@ -200,6 +200,8 @@ class TestSessions:
         for run, reading in zip((run_one, run_two), readings, strict=True):
             model = MLP((16,))
             model.load_state_dict(load(run.trained.weights))
+            model.temperature = run.trained.temperature
+            assert model.temperature != 1
             assert Classifier(model).read_drawing(SEVEN, top=10).guesses == reading.guesses
 
     def test_a_key_that_nobody_has_means_the_shipped_network(self, sessions: Sessions):

@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -6,6 +7,8 @@ import pytest
 from mnist_mlp.training import PRESETS, TrainConfig
 from mnist_mlp.ui.settings import (
     FIELDS,
+    MAX_EPOCHS,
+    PAGE_PRESETS,
     config_of,
     fields_of,
     fields_of_address,
@@ -16,13 +19,22 @@ from mnist_mlp.ui.settings import (
 TUTORIAL = fields_of(TrainConfig())
 
 
-@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("name", PAGE_PRESETS)
 def test_presets_survive_the_fields_and_the_address(name: str):
-    fields = fields_of(PRESETS[name])
-    assert config_of(fields) == (PRESETS[name], {})
+    preset = PAGE_PRESETS[name]
+    fields = fields_of(preset)
+    assert config_of(fields) == (preset, {})
     address = {field: str(value) for field, value in fields.items()}
-    assert config_of(fields_of_address(address)) == (PRESETS[name], {})
+    assert config_of(fields_of_address(address)) == (preset, {})
     assert preset_of(fields) == name
+
+
+def test_the_pages_presets_are_the_command_lines_but_for_what_takes_long():
+    assert PAGE_PRESETS["tutorial"] == PRESETS["tutorial"]
+    assert PAGE_PRESETS["fast"] == PRESETS["fast"]
+    assert PAGE_PRESETS["best"] == replace(
+        PRESETS["best"], epochs=MAX_EPOCHS, teacher_epochs=0, non_digits=0
+    )
 
 
 def test_an_address_without_settings_is_the_tutorial():

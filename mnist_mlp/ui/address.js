@@ -2,7 +2,7 @@
 // the values of settings.FIELDS, in their order.
 (...values) => {
   const names = ["epochs", "batch_size", "learning_rate", "hidden_sizes", "optimizer", "schedule",
-    "train_images", "augment", "seed"];
+    "train_images", "augment", "averaged", "seed"];
   const address = new URL(location);
   names.forEach((name, i) => address.searchParams.set(name, values[i]));
   history.replaceState(history.state, "", address);

@@ -9,17 +9,18 @@ from typing import Any
 import gradio as gr
 from starlette.middleware import Middleware
 
-from mnist_mlp.training import PRESETS
 from mnist_mlp.ui.assets import read_file
 from mnist_mlp.ui.body_limit import BodyLimit
 from mnist_mlp.ui.draw_tab import SHIPPED, DrawTab, build_draw_tab
-from mnist_mlp.ui.pad import PadValue
+from mnist_mlp.ui.pad import PadValue, Question
+from mnist_mlp.ui.preview import distortions_as_html
 from mnist_mlp.ui.report import download_route, report_as_json
 from mnist_mlp.ui.sessions import Run, Session, Sessions
 from mnist_mlp.ui.settings import (
     CUSTOM,
     FIELDS,
     HELP,
+    PAGE_PRESETS,
     config_of,
     fields_of,
     fields_of_address,
@@ -34,8 +35,12 @@ THEME = gr.themes.Default(
 )
 # Answers come in milliseconds: gradio's own clock over them would only blink.
 CSS = """
-#digit-pad, #answer, #train-monitor, #train-report {
+#digit-pad, #answer, #train-preview, #train-monitor, #train-report {
   & [data-testid="status-tracker"] { display: none; }
+}
+#train-preview {
+  & img { width: 100%; max-width: 480px; border-radius: 6px; image-rendering: pixelated; }
+  & figcaption { margin-top: 6px; font-size: 0.82rem; }
 }
 """
 # What every event here has in common: it is quick, and our components show their own progress.
@@ -52,10 +57,11 @@ def build_page(sessions: Sessions, notice: str = "") -> gr.Blocks:
         with gr.Tabs():
             with gr.Tab("Draw"):
                 draw = build_draw_tab(sessions)
-            with gr.Tab("Train"):
+            with gr.Tab("Train") as train_tab:
                 training = build_train_tab(sessions)
         _open_and_close(page, sessions, key, draw, training)
         _keep_settings(training)
+        _preview_distortions(train_tab, draw, training)
         _train(sessions, key, draw, training)
     return page
 
@@ -94,13 +100,22 @@ def _keep_settings(training: TrainTab) -> None:
     def fill_fields(preset: str) -> list[Any]:
         if preset == CUSTOM:
             return [gr.skip()] * len(fields)
-        return list(fields_of(PRESETS[preset]).values())
+        return list(fields_of(PAGE_PRESETS[preset]).values())
 
     training.preset.input(fill_fields, training.preset, fields, **QUIETLY)
     address = read_file("address.js")
     changes = [field.change for field in fields]
     gr.on(changes, show_preset, fields, training.preset, trigger_mode="always_last", **QUIETLY)
     gr.on(changes, None, fields, None, js=address)
+
+
+def _preview_distortions(train_tab: gr.Tab, draw: DrawTab, training: TrainTab) -> None:
+    """Whoever comes to the Train tab sees the digit that is on the pad, distorted."""
+
+    def preview(question: Question) -> str:
+        return distortions_as_html(question.drawing)
+
+    train_tab.select(preview, draw.pad, training.preview, **QUIETLY)
 
 
 def _train(sessions: Sessions, key: gr.State, draw: DrawTab, training: TrainTab) -> None:

@@ -38,6 +38,7 @@ class Run:
         """The run's own network, of its own weights; ask only once it is trained."""
         model = MLP(self.job.config.hidden_sizes)
         model.load_state_dict(load(self.trained.weights))
+        model.temperature = self.trained.temperature
         return Classifier(model)
 
 

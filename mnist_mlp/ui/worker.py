@@ -88,6 +88,7 @@ class Trained:
     """The end of a run: the best epoch's weights, as a safetensors file, and their report."""
 
     weights: bytes
+    temperature: float
     best: EpochEnd
     report: Report
     stopped: bool
@@ -232,7 +233,7 @@ def _trained(config: TrainConfig, data: Dataset, finished: Finished) -> Trained:
         seconds=finished.history[-1].seconds,
         data=data.name,
     )
-    return Trained(weights, best, report, finished.stopped)
+    return Trained(weights, model.temperature, best, report, finished.stopped)
 
 
 def _mistakes(evaluation: Evaluation, data: Dataset) -> tuple[Mistake, ...]:

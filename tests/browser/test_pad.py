@@ -106,6 +106,30 @@ def test_an_empty_pad_invites_and_predicts_nothing(page: Page):
     assert "%" not in page.locator("#answer").inner_text()
 
 
+SCRIBBLE = [
+    [[40, 200, 60, 190, 70, 210, 50, 180, 120], [60, 90, 120, 60, 180, 150, 200, 40, 210]],
+    [[128, 60, 200, 90, 180, 100], [30, 200, 180, 60, 120, 220]],
+]
+
+
+def test_a_scribble_is_not_called_a_digit(page: Page):
+    draw(page, SCRIBBLE)
+    expect(page.locator("#answer .doubt")).to_be_visible()
+    expect(page.locator("#answer .digit")).to_have_text("?")
+    expect(page.locator("#answer .guesses li")).to_have_count(3)
+    expect(page.locator("#answer [role=status]")).to_contain_text("Not sure this is a digit")
+    color = "element => getComputedStyle(element).color"
+    grey = page.locator("#answer .guesses").evaluate(color)
+
+    clear(page)
+    draw(page, SEVEN)
+    assert settled_answer(page)[0] == 7
+    expect(page.locator("#answer .doubt")).to_be_hidden()
+    expect(page.locator("#answer .digit")).to_have_text("7")
+    expect(page.locator("#answer [role=status]")).not_to_contain_text("Not sure")
+    assert page.locator("#answer .guesses").evaluate(color) != grey
+
+
 def test_undo_redo_and_clear_by_button(page: Page):
     undo, redo, clear_button = (
         page.get_by_role("button", name=name) for name in ("Undo", "Redo", "Clear")

@@ -15,7 +15,7 @@ from playwright.sync_api import Page, expect
 
 from mnist_mlp.classify import Classifier
 from mnist_mlp.preprocess import Drawing
-from tests.browser.driver import REPOSITORY, draw, post_to_pad, settled_answer
+from tests.browser.driver import REPOSITORY, clear, draw, post_to_pad, settled_answer
 
 SEVEN = [[[60, 200, 110], [50, 50, 220]]]
 A_MINUTE = 60_000
@@ -65,6 +65,23 @@ def test_a_click_on_train_before_the_page_has_loaded_is_not_lost(browser, app_ur
     train(page)  # playwright, like a visitor, waits until the button can be pressed
     wait_for_status(page, "Epoch")
     page.close()
+
+
+def test_the_digit_on_the_pad_is_shown_distorted(page: Page):
+    draw(page, SEVEN)
+    settled_answer(page)
+    page.get_by_role("tab", name="Train").click()
+    preview = page.locator("#train-preview")
+    expect(preview).to_contain_text("What is on your pad")
+    image = preview.locator("img")
+    assert image.evaluate("image => image.naturalHeight") == 28
+    drawn = image.get_attribute("src")
+
+    page.get_by_role("tab", name="Draw").click()
+    clear(page)
+    page.get_by_role("tab", name="Train").click()
+    expect(preview).to_contain_text("A 7")
+    assert image.get_attribute("src") != drawn
 
 
 def download(page: Page, text: str, folder: Path) -> Path:
