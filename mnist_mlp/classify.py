@@ -1,6 +1,6 @@
 """The network as users meet it: a drawing or a picture in, the likeliest digits out."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,9 @@ from mnist_mlp.preprocess import (
 # Below this probability of the likeliest digit a reading is no more than a guess. A network that
 # learned from non-digits as well puts scribbles and letters there, and under 1 % of real digits.
 MIN_CONFIDENCE = 0.5
+# What is wider, over its height, may be two digits that touch: so is a third of such pairs, and
+# 1.4 % of the single digits of pen/train.ndjson.
+MAX_ASPECT = 1.5
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,8 @@ class DigitReading:
     @property
     def is_sure(self) -> bool:
         """Whether the likeliest digit may be named as the answer."""
-        return self.guesses[0].probability >= MIN_CONFIDENCE
+        height, width = self.stages.cropped.shape
+        return self.guesses[0].probability >= MIN_CONFIDENCE and width <= MAX_ASPECT * height
 
 
 @dataclass(frozen=True)
@@ -82,25 +86,28 @@ class Classifier:
         return cls(model)
 
     def read_drawing(self, drawing: Drawing, top: int = 3) -> Reading:
-        whole = stages_of_drawing(drawing)
+        """The digits of a drawing; strokes that make no sense apart are one digit."""
+        whole = self._read([stages_of_drawing(drawing)], top)
         apart = digits_of_drawing(drawing)
-        if whole is None or len(apart) < 2:
-            return self._read([whole] if whole else [], top)
-        return self._read([s for d in apart if (s := stages_of_drawing(d))], top)
+        if len(apart) < 2:
+            return whole
+        digits = self._read(map(stages_of_drawing, apart), top)
+        return whole if whole.is_sure and not digits.is_sure else digits
 
     def read_picture(self, picture: Image.Image, top: int = 3) -> Reading:
         return self._read(stages_of_picture(picture), top)
 
     @torch.inference_mode()
-    def _read(self, digits: Sequence[Stages], top: int) -> Reading:
+    def _read(self, digits: Iterable[Stages | None], top: int) -> Reading:
+        digits = [stages for stages in digits if stages]
         if not digits:
             return Reading()
         images = torch.from_numpy(np.stack([stages.centred for stages in digits]))
         likeliest = self.model.probabilities(normalise(images)).topk(top)
         return Reading(
             tuple(
-                DigitReading(tuple(map(Guess, digits_, probabilities)), stages)
-                for stages, digits_, probabilities in zip(
+                DigitReading(tuple(map(Guess, best, probabilities)), stages)
+                for stages, best, probabilities in zip(
                     digits, likeliest.indices.tolist(), likeliest.values.tolist(), strict=True
                 )
             )

@@ -176,9 +176,9 @@ def _even_paper(colours: np.ndarray) -> tuple[np.ndarray, float] | None:
 
 def _ink_on_even_paper(colours: np.ndarray, paper: np.ndarray, noise: float) -> np.ndarray:
     """Every difference from the paper is ink; the greatest is full ink."""
-    deviation = colours - paper
-    direction = _ink_direction(deviation)
-    ink = deviation @ direction
+    step = 1 + max(colours.shape) // PAPER_SIDE
+    direction = _ink_direction(colours[::step, ::step] - paper)
+    ink = colours.astype(np.float32) @ direction - paper @ direction
     contrast = ink.max() - noise
     if contrast < MIN_CONTRAST:
         return np.zeros(ink.shape, np.uint8)
@@ -191,7 +191,8 @@ def _ink_direction(deviation: np.ndarray) -> np.ndarray:
     The principal axis of the deviations (height, width, 3) from the paper, pointing to the side on
     which the few and strong ones lie, be the ink darker or lighter.
     """
-    strength = np.abs(deviation).max(axis=2)
+    red, green, blue = np.abs(np.moveaxis(deviation, 2, 0))
+    strength = np.maximum(np.maximum(red, green), blue)
     strong = deviation[strength >= max(strength.max() / 3, 1)].astype(np.float32)
     _, axes = np.linalg.eigh(strong.T @ strong)
     axis = axes[:, -1]

@@ -199,7 +199,7 @@ def _photograph(
     size: tuple[int, int] | None,
 ) -> bytes:
     if size is None:
-        size = tuple(random.permutation([random.integers(700, 1500), random.integers(700, 1500)]))
+        size = tuple(random.permutation([random.integers(600, 1100), random.integers(600, 1100)]))
         size = int(size[0]), int(size[1])
     page = _page(scene, size, random)
     page = _write(page, scene, drawings, random)
