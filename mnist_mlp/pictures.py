@@ -46,6 +46,8 @@ INK_THRESHOLD = 64
 SPECK = 0.02
 # A shadow's edge is softer than a stroke's: that part of the sharpest, and less, is none of ink.
 SOFT_EDGE = 0.35
+# Of 255; on a transparent canvas brighter ink was meant for a dark page.
+BRIGHT_INK = 200
 # The largest connected pieces of ink are looked at, down to that part of the largest.
 MAX_PIECES = 200
 MIN_PIECE = 0.05
@@ -135,7 +137,7 @@ def find_ink(picture: Image.Image) -> Ink:
 
 
 def upright(picture: Image.Image) -> np.ndarray:
-    """(height, width, 3) uint8, upright, reduced, transparency laid on white."""
+    """(height, width, 3) uint8, upright, reduced, transparency laid on paper."""
     if picture.mode.startswith(("I", "F")):
         picture = _eight_bits(picture)
     factor = max(picture.size) // WORKING_SIDE
@@ -148,9 +150,16 @@ def upright(picture: Image.Image) -> np.ndarray:
     picture = ImageOps.exif_transpose(picture)
     if picture.has_transparency_data:
         picture = picture.convert("RGBA")
-        paper = Image.new("RGBA", picture.size, "white")
+        paper = Image.new("RGBA", picture.size, _paper_behind(picture))
         picture = Image.alpha_composite(paper, picture)
     return np.asarray(picture.convert("RGB"))
+
+
+def _paper_behind(canvas: Image.Image) -> str:
+    """White behind a transparent canvas, "RGBA", unless that would hide what is drawn on it."""
+    grey, alpha = (np.asarray(layer, np.float32) for layer in canvas.convert("LA").split())
+    brightness = (grey * alpha).sum() / max(float(alpha.sum()), 1.0)
+    return "black" if brightness > BRIGHT_INK else "white"
 
 
 def _eight_bits(picture: Image.Image) -> Image.Image:
@@ -320,7 +329,7 @@ def _ruled_lines(mask: np.ndarray) -> np.ndarray:
 
     mask = mask.astype(np.uint8)
     side = max(mask.shape)
-    thick = max(3, round(0.007 * side))
+    thick = max(6, round(0.008 * side))
     thin = mask & ~cv2.dilate(
         cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((thick, thick), np.uint8)),
         np.ones((3, 3), np.uint8),
@@ -337,7 +346,7 @@ def _ruled_lines(mask: np.ndarray) -> np.ndarray:
             continue
         band = np.zeros_like(mask)
         for x0, y0, x1, y1 in segments.tolist():
-            cv2.line(band, *_to_the_border(x0, y0, x1, y1, mask.shape, lying), 1, 3)
+            cv2.line(band, *_to_the_border(x0, y0, x1, y1, mask.shape, lying), 1, thick - 1)
         run = (1, thick + 2) if lying else (thick + 2, 1)
         across = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones(run[::-1], np.uint8))
         lines |= band & mask & ~across
