@@ -27,7 +27,7 @@ def predict_files(options: argparse.Namespace) -> bool:
     files = list(_pictures_in(options.files))
     all_read, panels = True, []
     # disable=None: without a terminal there is nobody to watch.
-    with tqdm(files, unit=" pictures", disable=None, delay=1, leave=False) as bar:
+    with tqdm(files, unit=" pictures", disable=None, delay=0.2, leave=False) as bar:
         for file in bar:
             picture, reading, error = _read(classifier, file, options.top)
             all_read &= error is None
