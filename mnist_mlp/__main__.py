@@ -11,6 +11,7 @@ from mnist_mlp import __version__
 
 EXIT_FAILED = 1
 EXIT_WRONG_USAGE = 2
+FIGURE_SUFFIXES = (".png", ".jpg", ".pdf", ".svg")
 
 
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -20,12 +21,31 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    predict = commands.add_parser("predict", help="read the digit in each picture")
-    predict.add_argument("files", nargs="+", type=Path, metavar="FILE", help="a picture")
+    predict = commands.add_parser(
+        "predict",
+        help="read the number in each picture",
+        description="Read the number in each picture: photographs, scans and drawings, of one "
+        "digit or several in a row. Exits with 1 if any picture could not be read.",
+    )
     predict.add_argument(
-        "--top", type=int, default=3, choices=range(1, 11), metavar="K", help="guesses (default: 3)"
+        "files", nargs="+", type=Path, metavar="FILE", help="a picture, or a folder of pictures"
+    )
+    predict.add_argument(
+        "--top",
+        type=int,
+        default=3,
+        choices=range(1, 11),
+        metavar="K",
+        help="guesses a digit, 1 to 10 (default: 3)",
     )
     predict.add_argument("--json", action="store_true", help="print one JSON object a picture")
+    predict.add_argument(
+        "--save",
+        type=_figure,
+        metavar="FIGURE",
+        help="draw the first 30 pictures, their ink outlined and what was read, into this .png, "
+        ".jpg, .pdf or .svg file",
+    )
 
     evaluate = commands.add_parser("evaluate", help="score a network on labelled digits")
     evaluate.add_argument(
@@ -57,48 +77,19 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
+def _figure(text: str) -> Path:
+    path = Path(text)
+    if path.suffix.lower() not in FIGURE_SUFFIXES:
+        raise argparse.ArgumentTypeError(f"{text} must end in .png, .jpg, .pdf or .svg")
+    if not path.parent.is_dir():
+        raise argparse.ArgumentTypeError(f"there is no folder {path.parent}")
+    return path
+
+
 def run_predict(options: argparse.Namespace) -> int:
-    from mnist_mlp.classify import Classifier
-    from mnist_mlp.model import SHIPPED_WEIGHTS
+    from mnist_mlp.predict import predict_files
 
-    classifier = Classifier.load(options.weights or SHIPPED_WEIGHTS)
-    results = [_predict(classifier, file, options) for file in options.files]
-    return EXIT_FAILED if any(result["error"] for result in results) else 0
-
-
-def _predict(classifier, file: Path, options: argparse.Namespace) -> dict:
-    """Read one picture, print what came of it, and return that in the form of `--json`."""
-    from mnist_mlp.preprocess import PictureError, open_picture
-
-    result = {"file": str(file), "number": "", "digits": [], "error": None}
-    try:
-        reading = classifier.read_picture(open_picture(file), top=options.top)
-    except PictureError as error:
-        result["error"] = str(error)
-    else:
-        if reading.stages is None:
-            result["error"] = "nothing drawn"
-        else:
-            result["number"] = str(reading.guesses[0].digit)
-            result["digits"] = [
-                {
-                    "box": list(reading.stages.box),
-                    "sure": reading.is_sure,
-                    "top": [
-                        {"digit": guess.digit, "probability": guess.probability}
-                        for guess in reading.guesses
-                    ],
-                }
-            ]
-    if options.json:
-        print(json.dumps(result), flush=True)
-    elif result["error"]:
-        print(f"{file}: {result['error']}", file=sys.stderr)
-    else:
-        guesses = (f"{guess.digit} ({guess.probability:.1%})" for guess in reading.guesses)
-        doubt = "" if reading.is_sure else "not sure this is a digit; perhaps "
-        print(f"{file}: {doubt}{', '.join(guesses)}")
-    return result
+    return 0 if predict_files(options) else EXIT_FAILED
 
 
 def run_evaluate(options: argparse.Namespace) -> int:

@@ -1,5 +1,6 @@
 """The network as users meet it: a drawing or a picture in, the likeliest digits out."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,7 +9,13 @@ import torch
 from PIL import Image
 
 from mnist_mlp.model import MLP, SHIPPED_WEIGHTS, WeightsError, load_weights, normalise
-from mnist_mlp.preprocess import Drawing, Stages, stages_of_drawing, stages_of_picture
+from mnist_mlp.preprocess import (
+    Drawing,
+    Stages,
+    digits_of_drawing,
+    stages_of_drawing,
+    stages_of_picture,
+)
 
 # Below this probability of the likeliest digit a reading is no more than a guess. A network that
 # learned from non-digits as well puts scribbles and letters there, and under 1 % of real digits.
@@ -24,19 +31,42 @@ class Guess:
 
 
 @dataclass(frozen=True)
-class Reading:
-    """The likeliest digits first, and how the network's input came about.
+class DigitReading:
+    """One digit: the likeliest first, and how the network's input came about."""
 
-    Without ink there are neither guesses nor stages.
-    """
-
-    guesses: tuple[Guess, ...] = ()
-    stages: Stages | None = None
+    guesses: tuple[Guess, ...]
+    stages: Stages
 
     @property
     def is_sure(self) -> bool:
         """Whether the likeliest digit may be named as the answer."""
-        return bool(self.guesses) and self.guesses[0].probability >= MIN_CONFIDENCE
+        return self.guesses[0].probability >= MIN_CONFIDENCE
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The digits that were found, from left to right; none where there is no ink."""
+
+    digits: tuple[DigitReading, ...] = ()
+
+    @property
+    def number(self) -> str:
+        return "".join(str(digit.guesses[0].digit) for digit in self.digits)
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether there are digits, and each may be named."""
+        return bool(self.digits) and all(digit.is_sure for digit in self.digits)
+
+    @property
+    def guesses(self) -> tuple[Guess, ...]:
+        """The first digit's."""
+        return self.digits[0].guesses if self.digits else ()
+
+    @property
+    def stages(self) -> Stages | None:
+        """The first digit's."""
+        return self.digits[0].stages if self.digits else None
 
 
 class Classifier:
@@ -52,7 +82,13 @@ class Classifier:
         return cls(model)
 
     def read_drawing(self, drawing: Drawing, top: int = 3) -> Reading:
-        return self._read(stages_of_drawing(drawing), top)
+        """The digits of a drawing; strokes that make no sense apart are one digit."""
+        whole = self._read([stages_of_drawing(drawing)], top)
+        apart = digits_of_drawing(drawing)
+        if len(apart) < 2:
+            return whole
+        digits = self._read(map(stages_of_drawing, apart), top)
+        return whole if whole.is_sure and not digits.is_sure else digits
 
     def read_picture(self, picture: Image.Image, top: int = 3) -> Reading:
         return self._read(stages_of_picture(picture), top)
@@ -62,13 +98,20 @@ class Classifier:
         return self._read(_stages_of_mnist(image), top)
 
     @torch.inference_mode()
-    def _read(self, stages: Stages | None, top: int) -> Reading:
-        if stages is None:
+    def _read(self, digits: Iterable[Stages | None], top: int) -> Reading:
+        digits = [stages for stages in digits if stages]
+        if not digits:
             return Reading()
-        image = torch.from_numpy(stages.centred)
-        probabilities, digits = self.model.probabilities(normalise(image[None]))[0].topk(top)
-        guesses = zip(digits.tolist(), probabilities.tolist(), strict=True)
-        return Reading(tuple(Guess(*guess) for guess in guesses), stages)
+        images = torch.from_numpy(np.stack([stages.centred for stages in digits]))
+        likeliest = self.model.probabilities(normalise(images)).topk(top)
+        return Reading(
+            tuple(
+                DigitReading(tuple(map(Guess, best, probabilities)), stages)
+                for stages, best, probabilities in zip(
+                    digits, likeliest.indices.tolist(), likeliest.values.tolist(), strict=True
+                )
+            )
+        )
 
 
 def _stages_of_mnist(image: np.ndarray) -> Stages | None:

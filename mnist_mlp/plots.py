@@ -1,5 +1,6 @@
 """Figures, made with matplotlib's object interface so that no window or global state is needed."""
 
+import math
 import textwrap
 from collections.abc import Sequence
 from dataclasses import fields, replace
@@ -10,6 +11,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from mnist_mlp.augment import NONE, Distortions, distort
+from mnist_mlp.classify import Reading
 from mnist_mlp.evaluate import CALIBRATION_BINS, Evaluation
 from mnist_mlp.model import CLASSES
 from mnist_mlp.preprocess import STAGE_CAPTIONS, Stages
@@ -146,3 +148,33 @@ def distortions(image: np.ndarray, copies: int = 10) -> Figure:
             axes.imshow(copy, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
             axes.set(xticks=[], yticks=[])
     return figure
+
+
+def predictions(panels: Sequence[tuple[str, np.ndarray, Reading]]) -> Figure:
+    """Pictures with their ink outlined, and what they were read as in the title.
+
+    A panel is a name, a picture (height, width, 3) uint8 and its reading.
+    """
+    columns = min(len(panels), 5)
+    rows = math.ceil(len(panels) / columns)
+    figure = Figure(figsize=(max(4.0, 3.2 * columns), 3.4 * rows), layout="constrained")
+    for axes in figure.subplots(rows, columns, squeeze=False).flat[len(panels) :]:
+        axes.remove()
+    for axes, (name, picture, reading) in zip(figure.axes, panels, strict=True):
+        axes.imshow(picture)
+        axes.set(xticks=[], yticks=[])
+        if reading.stages:
+            axes.contour(reading.stages.white_on_black, [128], colors="#f97316", linewidths=1.2)
+        axes.set_title(_prediction(reading), fontsize=11)
+        if len(panels) > 1:
+            axes.set_xlabel(name, fontsize=7)
+    return figure
+
+
+def _prediction(reading: Reading) -> str:
+    """The number, and how likely all its digits are right."""
+    if not reading.digits:
+        return "Nothing drawn"
+    probability = math.prod(digit.guesses[0].probability for digit in reading.digits)
+    verb = "Predicted" if reading.is_sure else "Not sure, perhaps"
+    return f"{verb}: {reading.number} ({100 * probability:.1f} %)"

@@ -11,14 +11,15 @@ way from 89 % to 97 %.
 """
 
 import math
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageDraw
+
+from mnist_mlp.pictures import INK_THRESHOLD, Box, find_ink, stroke_width
+from mnist_mlp.segment import group
 
 PAD_SIZE = 256
 PAD_MARGIN = 256  # a stroke that leaves the pad goes on outside; nobody's hand goes further
@@ -37,24 +38,19 @@ MIDDLE = 14
 # 255 over pen/train.ndjson against 33.3 over MNIST's training images.
 MNIST_STROKE = 2.4
 
+# In pictures strokes between these stay as they are: nine of ten of MNIST's training digits lie
+# there, measured by `stroke_width`.
+THINNEST_STROKE, THICKEST_STROKE = 1.9, 4.0
+# The longer side at which the strokes of a picture's digit are measured and traced, in pixels.
+TRACING_SIDE = 120
+
 # Pillow draws without anti-aliasing, on whole pixels: a pad unit is two of them, and the reduction
 # to 20 pixels then smooths the edges.
 PIXELS_PER_UNIT = 2
-MAX_FILE_BYTES = 10 * 10**6
-MAX_PICTURE_PIXELS = 50 * 10**6
-_TOO_LARGE = f"The picture is over {MAX_PICTURE_PIXELS // 10**6} megapixels."
-
-# Fainter than a quarter of the ink is an edge's blur, or a speck that the paper's noise left over.
-INK_THRESHOLD = 64
-MIN_CONTRAST = 32
 
 
 class DrawingError(ValueError):
     """What was handed over is not a drawing; the message is one sentence for its author."""
-
-
-class PictureError(ValueError):
-    """A picture cannot be used; the message is one sentence for its owner."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +114,7 @@ class Stages:
     """What happens to a drawing, step by step; all images are uint8, (height, width)."""
 
     white_on_black: np.ndarray
-    box: tuple[int, int, int, int]  # left, top, width, height of the ink in pixels
+    box: Box  # left, top, width, height of the digit in pixels of the drawing or the picture
     cropped: np.ndarray  # to that box, and of a drawing as traced with MNIST's pen
     scaled: np.ndarray  # the longer side is 20
     centred: np.ndarray  # (28, 28)
@@ -139,37 +135,6 @@ class Stages:
         )
 
 
-def open_picture(path: Path) -> Image.Image:
-    """Open and decode a picture file, its size checked first; raises PictureError."""
-    try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise PictureError(f"The file is over {MAX_FILE_BYTES // 10**6} MB.")
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            picture = Image.open(path)
-        check_picture_size(picture)
-        picture.load()
-    except FileNotFoundError as error:
-        raise PictureError("There is no such file.") from error
-    except IsADirectoryError as error:
-        raise PictureError("This is a folder, not a picture.") from error
-    except UnidentifiedImageError as error:
-        raise PictureError("This is not a picture in a format that can be read.") from error
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise PictureError(_TOO_LARGE) from error
-    except PictureError:
-        raise
-    except Exception as error:  # Pillow's decoders raise many types for a damaged file
-        raise PictureError("The picture is damaged or cut short.") from error
-    return picture
-
-
-def check_picture_size(picture: Image.Image) -> None:
-    """Raises PictureError for a picture of over 50 megapixels; reads its header alone."""
-    if picture.width * picture.height > MAX_PICTURE_PIXELS:
-        raise PictureError(_TOO_LARGE)
-
-
 def stages_of_drawing(drawing: Drawing) -> Stages | None:
     """Walk a drawing to 28 x 28; None when nothing is drawn."""
     if not drawing.strokes:
@@ -177,13 +142,86 @@ def stages_of_drawing(drawing: Drawing) -> Stages | None:
     return _stages(255 - render(drawing), 255 - render(_traced_with_mnist_pen(drawing)))
 
 
-def stages_of_picture(picture: Image.Image) -> Stages | None:
-    """Walk a picture of any mode and size to 28 x 28; None when it shows no ink.
+def digits_of_drawing(drawing: Drawing) -> tuple[Drawing, ...]:
+    """The drawing's strokes a digit, from left to right."""
+    if len(drawing.strokes) < 2:
+        return (drawing,) if drawing.strokes else ()
+    digits = group([_dense(stroke) for stroke in drawing.strokes])
+    return tuple(
+        replace(drawing, strokes=tuple(drawing.strokes[i] for i in digit)) for digit in digits
+    )
 
-    Its border decides whether it is dark ink on light or light ink on dark.
+
+def _dense(stroke: np.ndarray) -> np.ndarray:
+    """The stroke with a point for each of its pad units, (n, 2) float32."""
+    steps = np.abs(np.diff(stroke, axis=0)).max(axis=1, initial=0)
+    places = np.concatenate([[0.0], np.cumsum(steps)])
+    at = np.linspace(0, places[-1], math.ceil(places[-1]) + 1)
+    return np.stack([np.interp(at, places, stroke[:, axis]) for axis in (0, 1)], axis=1)
+
+
+def stages_of_picture(picture: Image.Image) -> tuple[Stages, ...]:
+    """Walk the digits of a picture of any mode and size to 28 x 28, from left to right."""
+    ink = find_ink(picture)
+    stages = []
+    for index, box in enumerate(ink.boxes):
+        cropped = _with_mnist_stroke(ink.digit(index))
+        scaled = _scale(cropped)
+        in_picture = tuple(round(length * ink.scale) for length in box)
+        stages.append(Stages(ink.image, in_picture, cropped, scaled, _centre(scaled)))
+    return tuple(stages)
+
+
+def _with_mnist_stroke(digit: np.ndarray) -> np.ndarray:
+    """The digit (height, width) uint8 with strokes as wide, beside it, as MNIST's.
+
+    Strokes that are among MNIST's already stay as they are.
     """
-    ink = _ink(_grey(picture))
-    return _stages(ink, ink)
+    import cv2
+
+    factor = TRACING_SIDE / max(digit.shape)
+    size = [max(1, round(length * factor)) for length in digit.shape[::-1]]
+    enlarging = cv2.INTER_LINEAR if factor > 1 else cv2.INTER_AREA
+    traced = cv2.resize(digit, size, interpolation=enlarging)
+    unit = TRACING_SIDE / DIGIT_SIDE
+    width = stroke_width(traced) / unit
+    if width < THINNEST_STROKE:
+        traced = _thickened(traced, round(_missing_width(width) * unit))
+    elif width > THICKEST_STROKE:
+        traced = _thinned(traced, (width - MNIST_STROKE) * unit / 2)
+    else:
+        return digit
+    left, top, width, height = _ink_box(traced)
+    return traced[top : top + height, left : left + width]
+
+
+def _missing_width(width: float) -> float:
+    """By how much to thicken strokes of this width; the digit's box grows with them."""
+    path = DIGIT_SIDE - width
+    return path * MNIST_STROKE / (DIGIT_SIDE - MNIST_STROKE) - width
+
+
+def _thickened(digit: np.ndarray, by: int) -> np.ndarray:
+    import cv2
+
+    pen = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (by + 1, by + 1))
+    return cv2.dilate(cv2.copyMakeBorder(digit, *[by] * 4, cv2.BORDER_CONSTANT, value=0), pen)
+
+
+def _thinned(digit: np.ndarray, by: float) -> np.ndarray:
+    """Cut back by that much on all sides, but never through a stroke: its middle stays."""
+    import cv2
+
+    mask = cv2.copyMakeBorder(
+        (digit >= 128).astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0
+    )
+    distance = cv2.distanceTransform(mask, cv2.DIST_L2, 5)
+    middle = (distance >= cv2.dilate(distance, np.ones((3, 3), np.uint8))) & (mask > 0)
+    radius = round(TRACING_SIDE * MNIST_STROKE / DIGIT_SIDE / 3)
+    pen = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
+    middle = cv2.dilate(middle.astype(np.uint8), pen)
+    thin = ((distance > by) | (middle > 0)) & (mask > 0)
+    return cv2.GaussianBlur(thin.astype(np.uint8) * 255, (5, 5), 0)
 
 
 def render(drawing: Drawing) -> np.ndarray:
@@ -209,35 +247,6 @@ def _traced_with_mnist_pen(drawing: Drawing) -> Drawing:
     return replace(drawing, brush=brush)
 
 
-def _grey(picture: Image.Image) -> np.ndarray:
-    """Luminance, (height, width) float32 in [0, 255], upright, transparency laid on white."""
-    picture = ImageOps.exif_transpose(picture)
-    if picture.mode.startswith(("I", "F")):
-        values = np.asarray(picture, np.float32)
-        # 16-bit scans reach 65,535; Pillow keeps 8-bit values in these modes too.
-        return values / 257 if values.max(initial=0) > 255 else values
-    if picture.has_transparency_data:
-        picture = picture.convert("RGBA")
-        paper = Image.new("RGBA", picture.size, "white")
-        picture = Image.alpha_composite(paper, picture)
-    return np.asarray(picture.convert("RGB").convert("L"), np.float32)
-
-
-def _ink(grey: np.ndarray) -> np.ndarray:
-    """White ink on black, uint8, whatever the colours were; black all over when there is no ink.
-
-    The border shows the paper: its median is the paper's grey and its spread the paper's noise.
-    """
-    border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
-    paper = np.median(border)
-    ink = grey - paper if paper < 128 else paper - grey
-    noise = np.quantile(np.abs(border - paper), 0.95)
-    contrast = ink.max() - noise
-    if contrast < MIN_CONTRAST:
-        return np.zeros(grey.shape, np.uint8)
-    return ((ink - noise).clip(0) * (255 / contrast)).round().astype(np.uint8)
-
-
 def _stages(white_on_black: np.ndarray, traced: np.ndarray) -> Stages | None:
     box = _ink_box(traced)
     if box is None:
@@ -248,7 +257,7 @@ def _stages(white_on_black: np.ndarray, traced: np.ndarray) -> Stages | None:
     return Stages(white_on_black, box, cropped, scaled, _centre(scaled))
 
 
-def _ink_box(white_on_black: np.ndarray) -> tuple[int, int, int, int] | None:
+def _ink_box(white_on_black: np.ndarray) -> Box | None:
     ink = white_on_black >= INK_THRESHOLD
     columns, rows = ink.any(axis=0).nonzero()[0], ink.any(axis=1).nonzero()[0]
     if not len(columns):

@@ -9,7 +9,8 @@ from mnist_mlp.classify import Classifier, load_or_shipped
 from mnist_mlp.data import Digits
 from mnist_mlp.evaluate import evaluate
 from mnist_mlp.model import SHIPPED_WEIGHTS, WeightsError, normalise
-from mnist_mlp.preprocess import Drawing, images_of_drawings, open_picture, render
+from mnist_mlp.pictures import open_picture
+from mnist_mlp.preprocess import Drawing, images_of_drawings, render
 
 SEVEN = Drawing.from_lists([[[60, 200, 110], [50, 50, 220]]])
 

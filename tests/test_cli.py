@@ -4,11 +4,14 @@ import json
 import os
 import re
 import signal
+import struct
 import subprocess
 import sys
 import time
+import zlib
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 from sklearn.metrics import accuracy_score
@@ -39,6 +42,46 @@ def seven(tmp_path: Path) -> Path:
     drawing = Drawing.from_lists([[[60, 200, 110], [50, 50, 220]]])
     Image.fromarray(render(drawing)).save(tmp_path / "seven.png")
     return tmp_path / "seven.png"
+
+
+def png_header(width: int, height: int) -> bytes:
+    """A PNG that promises this size and holds no pixels."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        checksum = struct.pack(">I", zlib.crc32(kind + content))
+        return struct.pack(">I", len(content)) + kind + content + checksum
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", b"")
+
+
+def bad_pictures(folder: Path) -> dict[str, str]:
+    """Writes a bad picture of each kind; what must be said about each, by its name."""
+    (folder / "text.png").write_text("hello")
+    (folder / "empty.jpg").touch()
+    Image.effect_noise((300, 300), 80).save(folder / "truncated.jpg")
+    os.truncate(folder / "truncated.jpg", 5000)
+    (folder / "nothing.png").write_bytes(png_header(0, 0))
+    Image.new("L", (1, 1)).save(folder / "pixel.png")
+    (folder / "huge.png").write_bytes(png_header(30_000, 30_000))
+    frames = [Image.new("L", (50, 50), grey) for grey in (0, 255)]
+    frames[0].save(folder / "animated.gif", save_all=True, append_images=frames[1:])
+    (folder / "heavy.png").touch()
+    os.truncate(folder / "heavy.png", 40 * 10**6)
+    Image.new("RGB", (300, 200), "white").save(folder / "blank.png")
+    Image.new("RGB", (300, 200), "black").save(folder / "black.jpg")
+    return {
+        "text.png": "not a picture",
+        "empty.jpg": "not a picture",
+        "truncated.jpg": "damaged or cut short",
+        "nothing.png": "not a picture",
+        "pixel.png": "only 1 x 1 pixels",
+        "huge.png": "over 50 megapixels",
+        "animated.gif": "animated",
+        "heavy.png": "over 10 MB",
+        "blank.png": "nothing drawn",
+        "black.jpg": "nothing drawn",
+    }
 
 
 @pytest.mark.parametrize(
@@ -104,6 +147,70 @@ class TestPredict:
         assert "not a picture" in text["error"]
         assert blank["error"] == "nothing drawn"
         assert "no such file" in none["error"]
+        assert result.stderr == ""
+
+    def test_folders_and_a_number(self, tmp_path: Path):
+        (tmp_path / "more" / "empty").mkdir(parents=True)
+        (tmp_path / "more" / "notes.txt").write_text("no picture")
+        strokes = [[[60, 60], [80, 180]], [[120, 190, 150], [80, 80, 180]]]
+        seventeen = tmp_path / "more" / "seventeen.png"
+        Image.fromarray(render(Drawing.from_lists(strokes))).save(seventeen)
+        result = run("-m", "mnist_mlp", "predict", tmp_path, "--json")
+        assert result.returncode == 0
+        (number,) = map(json.loads, result.stdout.splitlines())
+        assert (number["file"], number["number"]) == (str(seventeen), "17")
+        assert [digit["top"][0]["digit"] for digit in number["digits"]] == [1, 7]
+        assert number["digits"][0]["box"][0] < number["digits"][1]["box"][0]
+        in_words = run("-m", "mnist_mlp", "predict", seventeen).stdout
+        assert in_words.startswith(f"{seventeen}: 17: 1 (")
+        empty = run("-m", "mnist_mlp", "predict", tmp_path / "more" / "empty")
+        assert empty.returncode == 1
+        assert "There is no picture in this folder." in empty.stderr
+
+    def test_the_figure(self, seven: Path, tmp_path: Path):
+        figure = tmp_path / "figure.svg"
+        result = run("-m", "mnist_mlp", "predict", seven, "--save", figure)
+        assert result.returncode == 0
+        reading = Classifier.load().read_picture(Image.open(seven))
+        percent = f"{100 * reading.guesses[0].probability:.1f} %"
+        assert f"Predicted: 7 ({percent})" in figure.read_text()
+
+    @pytest.mark.parametrize("name", ["figure.txt", "nowhere/figure.png"])
+    def test_a_figure_that_cannot_be(self, seven: Path, tmp_path: Path, name: str):
+        result = run("-m", "mnist_mlp", "predict", seven, "--save", tmp_path / name)
+        assert result.returncode == 2
+        assert "--save" in result.stderr
+        assert result.stdout == ""
+
+    def test_bad_pictures_are_one_sentence_each(self, tmp_path: Path):
+        expected = bad_pictures(tmp_path)
+        result = run("-m", "mnist_mlp", "predict", tmp_path, "--json")
+        assert result.returncode == 1
+        assert result.stderr == ""
+        answers = [json.loads(line) for line in result.stdout.splitlines()]
+        errors = {Path(answer["file"]).name: answer["error"] for answer in answers}
+        assert errors.keys() == expected.keys()
+        for name, part in expected.items():
+            assert part in errors[name], name
+            assert errors[name].count(".") <= 1, name
+        assert all(answer["digits"] == [] for answer in answers)
+
+    @pytest.mark.parametrize("mode", ["I;16", "CMYK"])
+    def test_unusual_pictures_are_read(self, seven: Path, tmp_path: Path, mode: str):
+        file = tmp_path / "unusual.tif"
+        with Image.open(seven) as image:
+            grey = np.asarray(image.convert("L"))
+        if mode == "I;16":
+            Image.fromarray(grey.astype(np.uint16) * 257).save(file)
+        else:
+            Image.fromarray(grey).convert("CMYK").save(file)
+        with Image.open(file) as image:
+            assert image.mode == mode
+        assert json.loads(run("-m", "mnist_mlp", "predict", file, "--json").stdout)["number"] == "7"
+
+    def test_no_progress_without_a_terminal(self, seven: Path):
+        result = run("-m", "mnist_mlp", "predict", *[seven] * 100)
+        assert result.stdout.count(": 7 (") == 100
         assert result.stderr == ""
 
     def test_unusable_weights(self, seven: Path):

@@ -27,8 +27,10 @@ function show(reading) {
   const empty = reading.guesses.length === 0;
   root.classList.toggle("empty", empty);
   root.classList.toggle("unsure", !empty && !reading.sure);
-  digit.textContent = reading.sure ? reading.guesses[0].digit : "?";
-  list.replaceChildren(...reading.guesses.map(guessRow));
+  const isNumber = reading.digits.length > 1;
+  digit.textContent = reading.sure ? reading.number : "?";
+  digit.style.setProperty("--digits", digit.textContent.length);
+  list.replaceChildren(...(isNumber ? reading.digits : reading.guesses).map(guessRow));
   if (reading.stages.length) {
     stages.forEach((canvas, i) => paint(canvas, reading.stages[i]));
     paint(input, reading.stages.at(-1));

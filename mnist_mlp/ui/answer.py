@@ -27,13 +27,15 @@ class Answer(gr.HTML):
         )
 
     def api_info(self) -> dict[str, Any]:
-        return {"type": "object", "description": "revision, guesses, sure, stages"}
+        return {"type": "object", "description": "revision, guesses, sure, number, digits, stages"}
 
     def example_payload(self) -> Any:
         return {
             "revision": 1,
             "guesses": [{"digit": 7, "probability": 0.98}],
             "sure": True,
+            "number": "7",
+            "digits": [{"digit": 7, "probability": 0.98}],
             "stages": [],
         }
 
@@ -42,7 +44,10 @@ class Answer(gr.HTML):
 
 
 def as_json(reading: Reading, revision: int) -> dict[str, Any]:
-    """A reading as the page gets it; without ink the lists are empty."""
+    """A reading as the page gets it; without ink the lists are empty.
+
+    Guesses and stages are the first digit's; of a number `digits` has the likeliest of each.
+    """
     return {
         "revision": revision,
         "guesses": [
@@ -50,6 +55,11 @@ def as_json(reading: Reading, revision: int) -> dict[str, Any]:
             for guess in reading.guesses
         ],
         "sure": reading.is_sure,
+        "number": reading.number,
+        "digits": [
+            {"digit": best.digit, "probability": round(best.probability, 4)}
+            for best in (digit.guesses[0] for digit in reading.digits)
+        ],
         "stages": _stage_images(reading.stages) if reading.stages else [],
     }
 
