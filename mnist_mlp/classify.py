@@ -95,7 +95,7 @@ class Classifier:
 
     def read_mnist(self, image: np.ndarray, top: int = 3) -> Reading:
         """Read one of MNIST's own images, (28, 28) uint8, which is what the network sees."""
-        return self._read(_stages_of_mnist(image), top)
+        return self._read([_stages_of_mnist(image)], top)
 
     @torch.inference_mode()
     def _read(self, digits: Iterable[Stages | None], top: int) -> Reading:
