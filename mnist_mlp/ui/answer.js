@@ -8,6 +8,7 @@ const source = element.querySelector(".source");
 const spoken = element.querySelector("[role=status]");
 const input = element.querySelector("#network-input");
 const stages = [...element.querySelectorAll(".stages canvas")];
+const captions = [...element.querySelectorAll(".stages span")];
 let shown = -1; // the revision on the page
 
 function paint(canvas, { pixels, width, height }) {
@@ -16,6 +17,15 @@ function paint(canvas, { pixels, width, height }) {
 
 function wipe(canvas) {
   canvas.getContext("2d").clearRect(0, 0, canvas.width, canvas.height);
+}
+
+// One digit of a number, with what else it may be.
+function digitRow(digit) {
+  const row = guessRow(digit);
+  const others = document.createElement("small");
+  others.textContent = `or ${digit.guesses.slice(1, 3).map((guess) => guess.digit).join(", ")}`;
+  row.append(others);
+  return row;
 }
 
 function show(reading) {
@@ -30,7 +40,8 @@ function show(reading) {
   const isNumber = reading.digits.length > 1;
   digit.textContent = reading.sure ? reading.number : "?";
   digit.style.setProperty("--digits", digit.textContent.length);
-  list.replaceChildren(...(isNumber ? reading.digits : reading.guesses).map(guessRow));
+  list.replaceChildren(...(isNumber ? reading.digits.map(digitRow) : reading.guesses.map(guessRow)));
+  captions.forEach((caption, i) => (caption.textContent = (reading.captions ?? props.captions)[i]));
   if (reading.stages.length) {
     stages.forEach((canvas, i) => paint(canvas, reading.stages[i]));
     paint(input, reading.stages.at(-1));

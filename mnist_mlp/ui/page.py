@@ -36,7 +36,7 @@ THEME = gr.themes.Default(
 )
 # Answers come in milliseconds: gradio's own clock over them would only blink.
 CSS = """
-#digit-pad, #answer, #train-preview, #train-monitor, #train-report, #test-gallery {
+#digit-pad, #picture, #answer, #train-preview, #train-monitor, #train-report, #test-gallery {
   & [data-testid="status-tracker"] { display: none; }
 }
 #train-preview {
@@ -89,7 +89,8 @@ def _open_and_close(
             session.key,
             gr.Tabs(selected=query["tab"]) if query.get("tab") in TABS else gr.skip(),
             _pad_value(session),
-            _gallery_value(session),
+            _named_network(session),
+            _named_network(session),
             {"session": session.key, "run": None, "label": ""},
             gr.update(interactive=True),
             preset_of(values),
@@ -100,7 +101,7 @@ def _open_and_close(
         sessions.close(request.session_hash)
 
     fields = list(training.fields.values())
-    shown = [tabs, draw.pad, test_set.gallery, training.monitor]
+    shown = [tabs, draw.pad, draw.picture, test_set.gallery, training.monitor]
     outputs = [key, *shown, training.start, training.preset, *fields]
     page.load(open_page, None, outputs, **QUIETLY)
     page.unload(close_page)
@@ -139,7 +140,7 @@ def _train(
 ) -> None:
     fields = list(training.fields.values())
     networks = [draw.network, test_set.network]
-    readers = [draw.pad, test_set.gallery, *networks]
+    readers = [draw.pad, draw.picture, test_set.gallery, *networks]
 
     def begin(key: str, *values: Any) -> list[Any]:
         """Put a run in line, or say beside each wrong field what is wrong with it."""
@@ -195,8 +196,9 @@ def _help(name: str, errors: dict[str, str]) -> str:
 
 
 def _readers(session: Session) -> list[Any]:
-    """Values for the pad, the gallery and the two choices of a network, which follow it."""
-    return [_pad_value(session), _gallery_value(session), _networks(session), _networks(session)]
+    """Values for the pad, the picture, the gallery and the two choices of a network."""
+    named, choice = _named_network(session), _networks(session)
+    return [_pad_value(session), named, named, choice, choice]
 
 
 def _pad_value(session: Session) -> dict[str, Any]:
@@ -205,7 +207,7 @@ def _pad_value(session: Session) -> dict[str, Any]:
     return PadValue(drawing=[], session=session.key, network=network).model_dump()
 
 
-def _gallery_value(session: Session) -> dict[str, Any]:
+def _named_network(session: Session) -> dict[str, Any]:
     return {"session": session.key, "network": _network(session)}
 
 
