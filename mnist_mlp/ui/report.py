@@ -65,9 +65,15 @@ def _safetensors(run: Run) -> bytes:
 
 
 def _state_dict(run: Run) -> bytes:
-    """As `torch.save(model.state_dict(), ...)` writes it, the tutorial's own form."""
+    """As `torch.save(model.state_dict(), ...)` writes it, the tutorial's own form.
+
+    That has no place for a temperature, so the last layer is divided by it.
+    """
+    state = load(run.trained.weights)
+    for kind in ("weight", "bias"):
+        state[f"fc{len(state) // 2}.{kind}"] /= run.trained.temperature
     buffer = io.BytesIO()
-    torch.save(load(run.trained.weights), buffer)
+    torch.save(state, buffer)
     return buffer.getvalue()
 
 

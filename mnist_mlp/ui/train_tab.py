@@ -13,7 +13,7 @@ from mnist_mlp.ui.settings import CUSTOM, HELP, PAGE_PRESETS, fields_of
 
 PRESET_HELP = (
     "Tutorial: as in the tutorial, about 15 seconds. Fast: 97.5% in a few seconds. "
-    "Best: most of how the shipped network was made, about four minutes. "
+    "Best: most of how the shipped network was made, about three minutes. "
     "Times are for two cores."
 )
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import astuple
 from pathlib import Path
 
 import pytest
@@ -54,14 +55,12 @@ def wait_for_status(page: Page, pattern: str, timeout: int = A_MINUTE) -> str:
 def test_a_click_on_train_before_the_page_has_loaded_is_not_lost(browser, app_url: str):
     page = browser.new_page()
 
-    def late(route) -> None:
-        time.sleep(2)
-        route.continue_()
-
-    page.route("**/gradio_api/run/**", late)
+    held_back = []
+    page.route("**/gradio_api/run/**", lambda route: held_back.append(route), times=1)
     page.goto(app_url)
     page.get_by_role("tab", name="Train").click()
     expect(page.locator("#train-start")).to_be_disabled()
+    held_back[0].continue_()
     train(page)  # playwright, like a visitor, waits until the button can be pressed
     wait_for_status(page, "Epoch")
     page.close()
@@ -148,10 +147,12 @@ def test_after_a_run(training: Page, tmp_path: Path):
     safetensors = download(page, "Weights (safetensors)", tmp_path)
     pth = download(page, "Weights (.pth for PyTorch)", tmp_path)
     drawing = Drawing.from_lists(SEVEN)
-    assert (
-        Classifier.load(safetensors).read_drawing(drawing).guesses
-        == Classifier.load(pth).read_drawing(drawing).guesses
+    (digit, probability), (same_digit, same_probability) = (
+        astuple(Classifier.load(weights).read_drawing(drawing).guesses[0])
+        for weights in (safetensors, pth)
     )
+    assert same_digit == digit
+    assert same_probability == pytest.approx(probability)
     history = download(page, "History (CSV)", tmp_path).read_text().splitlines()
     assert len(history) == 3
     assert history[0].startswith("epoch,loss")
