@@ -1,5 +1,7 @@
 // The answer of answer.py. Gradio runs this once as the body of a function of
 // element, trigger, props, server, upload and watch.
+const LONG = 4; // digits of a number: from here on they stand in two columns
+
 const root = element.querySelector(".answer");
 const digit = element.querySelector(".digit");
 const list = element.querySelector(".guesses");
@@ -23,7 +25,8 @@ function wipe(canvas) {
 function digitRow(digit) {
   const row = guessRow(digit);
   const others = document.createElement("small");
-  others.textContent = `or ${digit.guesses.slice(1, 3).map((guess) => guess.digit).join(", ")}`;
+  const rest = digit.guesses.slice(1).map((guess) => `${guess.digit} (${percent(guess.probability)})`);
+  others.textContent = `or ${rest.join(", ")}`;
   row.append(others);
   return row;
 }
@@ -38,6 +41,8 @@ function show(reading) {
   root.classList.toggle("empty", empty);
   root.classList.toggle("unsure", !empty && !reading.sure);
   const isNumber = reading.digits.length > 1;
+  root.classList.toggle("number", isNumber);
+  root.classList.toggle("long", reading.digits.length >= LONG);
   digit.textContent = reading.sure ? reading.number : "?";
   digit.style.setProperty("--digits", digit.textContent.length);
   list.replaceChildren(...(isNumber ? reading.digits.map(digitRow) : reading.guesses.map(guessRow)));

@@ -42,7 +42,7 @@ def build_draw_tab(sessions: Sessions) -> DrawTab:
             return {"revision": 0, "error": str(error)}
 
     with gr.Row(equal_height=False):
-        with gr.Column(scale=2, min_width=300):
+        with gr.Column(scale=2, min_width=300, elem_id="drawing"):
             pad = Pad(read, elem_id="digit-pad")
             picture, read_picture = _picture_input(sessions)
         with gr.Column(scale=3, min_width=320):

@@ -39,6 +39,9 @@ CSS = """
 #digit-pad, #picture, #answer, #train-preview, #train-monitor, #train-report, #test-gallery {
   & [data-testid="status-tracker"] { display: none; }
 }
+/* What is read in the pad's place is laid over it: see picture.css. */
+#drawing { position: relative; }
+#picture { position: static; }
 #train-preview {
   & img { width: 100%; max-width: 480px; border-radius: 6px; image-rendering: pixelated; }
   & figcaption { margin-top: 6px; font-size: 0.82rem; }

@@ -2,7 +2,6 @@
 // element, trigger, props, server, upload and watch.
 const SIDES = [2000, 1400, 1000]; // pixels; tried in turn until the picture is small enough
 const QUALITY = 0.9;
-const SOURCE = "Your picture";
 const UNREACHABLE = "The server does not answer; please try again.";
 const UNREADABLE = "This is not a picture that your browser can read; save it as JPEG or PNG.";
 const NO_CAMERA = "The camera cannot be used; allow it in the browser, or choose a picture.";
@@ -52,26 +51,29 @@ function say(sentence) {
   part(".error").textContent = sentence;
 }
 
-function show(picture, reading) {
-  shown = picture;
-  const { outlined, ...detail } = reading;
-  part("img").src = `data:image/jpeg;base64,${outlined}`;
-  part("img").alt = "Your picture, its ink outlined";
-  part("[role=status]").textContent = reading.sure
-    ? `Read as ${reading.number}. The ink that was found is outlined.`
-    : "The ink that was found is outlined.";
-  part("figure").hidden = false;
+function show(picture, { outlined, ...reading }) {
   // It is none of the pad's, and so has no place among its revisions.
-  detail.revision = undefined;
-  detail.source = SOURCE;
+  const detail = { ...reading, revision: undefined };
   document.dispatchEvent(new CustomEvent("reading", { detail }));
+  shown = picture;
+  part("img").src = `data:image/jpeg;base64,${outlined}`;
+  part("[role=status]").textContent = reading.sure
+    ? `Your picture is read as ${reading.number}.`
+    : "There may be no digit in your picture.";
+  part("figure").hidden = false;
 }
 
 function forget() {
   shown = null;
   asked++; // what is still on its way comes too late
   part("figure").hidden = true;
+  part("[role=status]").textContent = "";
   settle("");
+}
+
+function back() {
+  forget();
+  document.dispatchEvent(new CustomEvent("uncovered"));
 }
 
 // ---- A file that may be posted
@@ -142,7 +144,7 @@ function stop() {
 
 // ---- Buttons, drops and pastes
 
-const actions = { choose: () => chooser.click(), start, take: takeFromCamera, stop };
+const actions = { choose: () => chooser.click(), back, start, take: takeFromCamera, stop };
 for (const button of element.querySelectorAll("button")) {
   button.addEventListener("click", () => actions[button.dataset.action]());
 }
@@ -179,9 +181,7 @@ document.addEventListener("paste", (event) => {
 });
 
 // Whoever draws, or sends a test image here, is done with the picture.
-document.addEventListener("reading", ({ detail }) => {
-  if (detail.source !== SOURCE && shown !== null) forget();
-});
+document.addEventListener("reading", forget);
 
 // A camera that nobody sees is off.
 new ResizeObserver(() => isOnThisTab() || stop()).observe(root);
