@@ -155,7 +155,7 @@ def outlined(picture: Image.Image, ink: np.ndarray, side: int) -> Image.Image:
     """The picture upright, "RGB", at most `side` pixels large, with a line around its ink.
 
     `ink` is white on black, as `find_ink` found it in this picture. What is small is enlarged by a
-    whole number, so that the line does not cover it.
+    whole number, and the line runs outside, so that thin strokes are not covered by it.
     """
     import cv2
 
@@ -167,6 +167,7 @@ def outlined(picture: Image.Image, ink: np.ndarray, side: int) -> Image.Image:
     method = cv2.INTER_AREA if factor < 1 else cv2.INTER_NEAREST
     colours = cv2.resize(colours, size, interpolation=method)
     mask = (cv2.resize(ink, size, interpolation=method) >= 128).astype(np.uint8)
+    mask = cv2.dilate(mask, np.ones((5, 5), np.uint8))
     contours, _ = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)
     cv2.drawContours(colours, contours, -1, OUTLINE, 2)
     return Image.fromarray(colours)

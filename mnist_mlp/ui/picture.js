@@ -17,6 +17,8 @@ let session = props.value?.session;
 let shown = null; // the picture whose reading stands in the answer, as base64
 let asked = 0; // questions so far: only the answer to the last one is shown
 
+const isOnThisTab = () => root.clientWidth > 0;
+
 // ---- From a file to the server's answer
 
 async function take(file) {
@@ -117,23 +119,21 @@ function base64(blob) {
 
 async function start() {
   say("");
+  const wanted = { video: { facingMode: "environment", width: { ideal: 1280 } } };
   try {
-    const wanted = { video: { facingMode: "environment", width: { ideal: 1280 } } };
     const stream = await navigator.mediaDevices.getUserMedia(wanted);
     stop();
     video.srcObject = stream;
     camera.hidden = false;
-    await video.play();
+    stopUnseen(); // whoever was asked for leave may have gone elsewhere meanwhile
   } catch {
-    stop();
     say(NO_CAMERA);
   }
 }
 
 async function takeFromCamera() {
   if (!video.videoWidth) return;
-  const picture = await asJpeg(video, video.videoWidth, video.videoHeight, SIDES[0]);
-  take(picture);
+  take(await asJpeg(video, video.videoWidth, video.videoHeight, SIDES[0]));
 }
 
 function stop() {
@@ -141,6 +141,13 @@ function stop() {
   video.srcObject = null;
   camera.hidden = true;
 }
+
+// A camera that nobody sees is off.
+function stopUnseen() {
+  if (!isOnThisTab()) stop();
+}
+
+new ResizeObserver(stopUnseen).observe(root);
 
 // ---- Buttons, drops and pastes
 
@@ -155,7 +162,6 @@ chooser.addEventListener("change", () => {
   chooser.value = ""; // so that the same file may be chosen once more
 });
 
-const isOnThisTab = () => root.clientWidth > 0;
 const bringsFile = (event) => isOnThisTab() && event.dataTransfer?.types.includes("Files");
 
 // Anywhere on the tab: a drop beside the target would replace the page by the picture.
@@ -182,9 +188,6 @@ document.addEventListener("paste", (event) => {
 
 // Whoever draws, or sends a test image here, is done with the picture.
 document.addEventListener("reading", forget);
-
-// A camera that nobody sees is off.
-new ResizeObserver(() => isOnThisTab() || stop()).observe(root);
 
 // Python names the session when the page opens, and the network when another one is to read.
 watch("value", () => {
