@@ -269,8 +269,9 @@ document.addEventListener("uncovered", readAgain);
 // Python names the session when the page opens, and the network when another one is to read.
 watch("value", () => {
   ({ session, network } = props.value);
+  if (strokes().length === 0) return;
   if (superseded) props.value = value(); // Python keeps no drawing, and other tabs use it
-  else if (strokes().length > 0) readAgain();
+  else readAgain();
 });
 
 // A window that is resized, a tab that is shown, a move to a screen of another density.

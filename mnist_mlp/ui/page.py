@@ -184,7 +184,7 @@ def _train(
         if session is None:
             return [gr.skip()] * len(networks)
         session.forget_earlier_runs()
-        return [_networks(session)] * len(networks)
+        return [_networks(session) for _ in networks]
 
     training.start.click(begin, [key, *fields], [training.monitor, *fields], **QUIETLY)
     training.stop.click(stop, key, None, **QUIETLY)
@@ -200,8 +200,8 @@ def _help(name: str, errors: dict[str, str]) -> str:
 
 def _readers(session: Session) -> list[Any]:
     """Values for the pad, the picture, the gallery and the two choices of a network."""
-    named, choice = _named_network(session), _networks(session)
-    return [_pad_value(session), named, named, choice, choice]
+    named = _named_network(session)
+    return [_pad_value(session), named, named, _networks(session), _networks(session)]
 
 
 def _pad_value(session: Session) -> dict[str, Any]:
@@ -219,6 +219,7 @@ def _network(session: Session) -> str:
 
 
 def _networks(session: Session) -> Any:
+    """The choice for one radio: gradio takes an update apart as it sends it, so each gets its own."""
     choices = [("The shipped network", SHIPPED)]
     choices += [(_name(run), str(run.number)) for run in session.trained_runs]
     return gr.update(choices=choices, value=_network(session))
