@@ -219,7 +219,7 @@ def _network(session: Session) -> str:
 
 
 def _networks(session: Session) -> Any:
-    """The choice for one radio: gradio takes an update apart as it sends it, so each gets its own."""
+    """For one radio: gradio takes an update apart while it sends it, so each needs its own."""
     choices = [("The shipped network", SHIPPED)]
     choices += [(_name(run), str(run.number)) for run in session.trained_runs]
     return gr.update(choices=choices, value=_network(session))
