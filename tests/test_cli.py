@@ -401,7 +401,7 @@ class TestTrain:
 
     def test_two_processes_train_as_well_as_one(self, mnist, tmp_path: Path):
         assert len(mnist.train) == 55_000
-        epochs = ("--epochs", "2", "--output")
+        epochs = ("--epochs", "2", "--batch-size", "256", "--output")
         one = run("train.py", *epochs, tmp_path / "one")
         launcher = ("-m", "torch.distributed.run", "--nproc_per_node=2", "--master_port=29517")
         two = run(*launcher, "train.py", *epochs, tmp_path / "two")

@@ -187,7 +187,7 @@ class TestPicture:
         self, mnist: Dataset, classifier: Classifier, inverted: bool, resample
     ):
         random = np.random.default_rng(0)
-        images = mnist.test.images[:1000]
+        images = mnist.test.images[:500]
         with torch.inference_mode():
             expected = classifier.model(normalise(images)).argmax(dim=1).tolist()
         same = 0
@@ -198,7 +198,7 @@ class TestPicture:
             if inverted:
                 page = Image.fromarray(255 - np.asarray(page))
             same += classifier.read_picture(page).number == str(digit)
-        assert same >= 990
+        assert same >= 495
 
 
 class TestOpenPicture:

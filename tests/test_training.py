@@ -109,7 +109,7 @@ def test_the_best_epoch_is_chosen_on_the_held_out_digits(sample: Dataset):
         {"augment": True},
         {"schedule": "one-cycle"},
         {"optimizer": "muon", "schedule": "linear", "averaged": True},
-        {"teacher_epochs": 1},
+        {"teacher_epochs": 1, "train_images": 1_000},
     ],
     ids=str,
 )
