@@ -8,7 +8,9 @@ What is left falls into digits, from left to right.
 
 import warnings
 from dataclasses import dataclass
+from io import SEEK_END
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -19,6 +21,7 @@ MAX_FILE_BYTES = 10 * 10**6
 MAX_PICTURE_PIXELS = 50 * 10**6
 MIN_SIDE = 4
 ANIMATED = ("GIF", "PNG", "WEBP", "AVIF")
+FILE_TOO_LARGE = f"The file is over {MAX_FILE_BYTES // 10**6} MB."
 _TOO_LARGE = f"The picture is over {MAX_PICTURE_PIXELS // 10**6} megapixels."
 
 # The longer side to which pictures are reduced first: a digit of a thirtieth of a page is then
@@ -53,6 +56,9 @@ MAX_PIECES = 200
 MIN_PIECE = 0.05
 FAINT_CONTRAST = 0.08
 
+# What `outlined` draws with: the page's orange, on whatever the paper's colour is.
+OUTLINE = (249, 115, 22)
+
 
 class PictureError(ValueError):
     """A picture cannot be used; the message is one sentence for its owner."""
@@ -82,17 +88,17 @@ class Ink:
         return np.where(self.labels[part] == index + 1, self.image[part], 0).astype(np.uint8)
 
 
-def open_picture(path: Path) -> Image.Image:
+def open_picture(file: Path | BinaryIO) -> Image.Image:
     """Open and decode a picture file, its size checked first; raises PictureError.
 
     A large JPEG is decoded at a half, a quarter or an eighth of its size.
     """
     try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise PictureError(f"The file is over {MAX_FILE_BYTES // 10**6} MB.")
+        if _size(file) > MAX_FILE_BYTES:
+            raise PictureError(FILE_TOO_LARGE)
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            picture = Image.open(path)
+            picture = Image.open(file)
         check_picture(picture)
         picture.info[FULL_SIZE] = picture.size
         picture.draft("RGB", (WORKING_SIDE, WORKING_SIDE))
@@ -112,6 +118,15 @@ def open_picture(path: Path) -> Image.Image:
     except Exception as error:  # Pillow's decoders raise many types for a damaged file
         raise PictureError("The picture is damaged or cut short.") from error
     return picture
+
+
+def _size(file: Path | BinaryIO) -> int:
+    """In bytes; an open file is wound back to its start."""
+    if isinstance(file, Path):
+        return file.stat().st_size
+    size = file.seek(0, SEEK_END)
+    file.seek(0)
+    return size
 
 
 def check_picture(picture: Image.Image) -> None:
@@ -134,6 +149,28 @@ def find_ink(picture: Image.Image) -> Ink:
     ink = _ink_on_even_paper(colours, *even) if even else _ink_on_uneven_paper(colours)
     labels, boxes = _digits(ink)
     return Ink(ink, labels, boxes, scale)
+
+
+def outlined(picture: Image.Image, ink: np.ndarray, side: int) -> Image.Image:
+    """The picture upright, "RGB", at most `side` pixels large, with a line around its ink.
+
+    `ink` is white on black, as `find_ink` found it in this picture. What is small is enlarged by a
+    whole number, and the line runs outside, so that thin strokes are not covered by it.
+    """
+    import cv2
+
+    colours = upright(picture)
+    factor = side / max(colours.shape)
+    if factor > 1:
+        factor = int(factor)
+    size = [max(1, round(length * factor)) for length in colours.shape[1::-1]]
+    method = cv2.INTER_AREA if factor < 1 else cv2.INTER_NEAREST
+    colours = cv2.resize(colours, size, interpolation=method)
+    mask = (cv2.resize(ink, size, interpolation=method) >= 128).astype(np.uint8)
+    mask = cv2.dilate(mask, np.ones((5, 5), np.uint8))
+    contours, _ = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)
+    cv2.drawContours(colours, contours, -1, OUTLINE, 2)
+    return Image.fromarray(colours)
 
 
 def upright(picture: Image.Image) -> np.ndarray:

@@ -107,6 +107,7 @@ STAGE_CAPTIONS = (
     "Longer side scaled to 20 pixels",
     "Centre of mass in the middle of 28 by 28",
 )
+PICTURE_CAPTIONS = ("The ink that was found", *STAGE_CAPTIONS[1:])
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,16 @@ from mnist_mlp.classify import Classifier
 from mnist_mlp.data import LabelledDrawings, default_data_dir, read_drawings
 from mnist_mlp.pictures import (
     FULL_SIZE,
+    MAX_FILE_BYTES,
     PictureError,
     find_ink,
     open_picture,
+    outlined,
     stroke_width,
     upright,
 )
 from tests.photographs import KINDS, PHOTOGRAPHS, Picture, picture, pictures
+from tests.test_cli import png_header
 
 SEED = 20
 EACH = 5
@@ -138,6 +141,30 @@ def test_boxes_are_in_pixels_of_the_whole_picture(tmp_path: Path, classifier: Cl
     assert digit.stages.box == pytest.approx((950, 500, 650, 1050), abs=20)
 
 
+def test_an_open_file_is_read_as_one_on_disk(tmp_path: Path):
+    image = page((255, 255, 255), (0, 0, 0)).resize((3000, 2000))
+    image.save(tmp_path / "large.jpg")
+    content = io.BytesIO((tmp_path / "large.jpg").read_bytes())
+    content.seek(100)
+    opened, same = open_picture(content), open_picture(tmp_path / "large.jpg")
+    assert opened.info[FULL_SIZE] == (3000, 2000)
+    assert opened.size == same.size
+    assert np.array_equal(np.asarray(opened), np.asarray(same))
+
+
+@pytest.mark.parametrize("size", [(600, 400), (40, 28)])
+def test_ink_is_outlined(size: tuple[int, int]):
+    image = page((255, 255, 255), (0, 0, 0)).resize(size, Image.Resampling.BOX)
+    drawn = outlined(image, find_ink(image).image, 480)
+    assert drawn.size == (480, 320 if size[0] == 600 else 336)
+    red, _, blue = np.moveaxis(np.asarray(drawn, int), 2, 0)
+    orange = red - blue > 100
+    # Around the ink and nowhere else: next to the L, not in the empty right half.
+    assert orange.any()
+    assert not orange[:, 300:].any()
+    assert not orange[: drawn.height // 6].any()
+
+
 def test_the_largest_picture_is_looked_at_small():
     assert upright(Image.new("L", (5000, 3000), 255)).shape == (600, 1000, 3)
 
@@ -177,6 +204,20 @@ class TestRefused:
         frames = [Image.new("L", (50, 50), grey) for grey in (0, 255)]
         frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
         assert "animated" in self.complaint(tmp_path / "a.gif")
+
+    @pytest.mark.parametrize(
+        ("content", "sentence"),
+        [
+            (b"", "not a picture"),
+            (b"hello", "not a picture"),
+            (bytes(MAX_FILE_BYTES + 1), "The file is over 10 MB."),
+            (png_header(30_000, 30_000), "over 50 megapixels"),
+            (png_header(100, 100), "damaged or cut short"),
+        ],
+    )
+    def test_an_open_file(self, content: bytes, sentence: str):
+        with pytest.raises(PictureError, match=sentence):
+            open_picture(io.BytesIO(content))
 
     def test_a_photograph_with_a_preview_behind_is_read(self, tmp_path: Path):
         frames = [page((255, 255, 255), (0, 0, 0)), Image.new("RGB", (60, 40))]

@@ -1,5 +1,7 @@
 // The answer of answer.py. Gradio runs this once as the body of a function of
 // element, trigger, props, server, upload and watch.
+const LONG = 4; // digits of a number: from here on they stand in two columns
+
 const root = element.querySelector(".answer");
 const digit = element.querySelector(".digit");
 const list = element.querySelector(".guesses");
@@ -8,6 +10,7 @@ const source = element.querySelector(".source");
 const spoken = element.querySelector("[role=status]");
 const input = element.querySelector("#network-input");
 const stages = [...element.querySelectorAll(".stages canvas")];
+const captions = [...element.querySelectorAll(".stages span")];
 let shown = -1; // the revision on the page
 
 function paint(canvas, { pixels, width, height }) {
@@ -16,6 +19,16 @@ function paint(canvas, { pixels, width, height }) {
 
 function wipe(canvas) {
   canvas.getContext("2d").clearRect(0, 0, canvas.width, canvas.height);
+}
+
+// One digit of a number, with what else it may be.
+function digitRow(digit) {
+  const row = guessRow(digit);
+  const others = document.createElement("small");
+  const rest = digit.guesses.slice(1).map((guess) => `${guess.digit} (${percent(guess.probability)})`);
+  others.textContent = `or ${rest.join(", ")}`;
+  row.append(others);
+  return row;
 }
 
 function show(reading) {
@@ -28,9 +41,12 @@ function show(reading) {
   root.classList.toggle("empty", empty);
   root.classList.toggle("unsure", !empty && !reading.sure);
   const isNumber = reading.digits.length > 1;
+  root.classList.toggle("number", isNumber);
+  root.classList.toggle("long", reading.digits.length >= LONG);
   digit.textContent = reading.sure ? reading.number : "?";
   digit.style.setProperty("--digits", digit.textContent.length);
-  list.replaceChildren(...(isNumber ? reading.digits : reading.guesses).map(guessRow));
+  list.replaceChildren(...(isNumber ? reading.digits.map(digitRow) : reading.guesses.map(guessRow)));
+  captions.forEach((caption, i) => (caption.textContent = (reading.captions ?? props.captions)[i]));
   if (reading.stages.length) {
     stages.forEach((canvas, i) => paint(canvas, reading.stages[i]));
     paint(input, reading.stages.at(-1));

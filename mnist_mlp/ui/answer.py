@@ -1,13 +1,14 @@
 """The answer: the three likeliest digits, what the network saw, and how that came about."""
 
 import base64
+from collections.abc import Sequence
 from typing import Any
 
 import gradio as gr
 import numpy as np
 from PIL import Image
 
-from mnist_mlp.classify import Reading
+from mnist_mlp.classify import Guess, Reading
 from mnist_mlp.preprocess import STAGE_CAPTIONS, Stages
 from mnist_mlp.ui.assets import component_files
 
@@ -46,22 +47,24 @@ class Answer(gr.HTML):
 def as_json(reading: Reading, revision: int) -> dict[str, Any]:
     """A reading as the page gets it; without ink the lists are empty.
 
-    Guesses and stages are the first digit's; of a number `digits` has the likeliest of each.
+    Guesses and stages are the first digit's; `digits` has the likeliest of each digit of a
+    number, with that digit's own guesses.
     """
     return {
         "revision": revision,
-        "guesses": [
-            {"digit": guess.digit, "probability": round(guess.probability, 4)}
-            for guess in reading.guesses
-        ],
+        "guesses": _guesses_as_json(reading.guesses),
         "sure": reading.is_sure,
         "number": reading.number,
         "digits": [
-            {"digit": best.digit, "probability": round(best.probability, 4)}
-            for best in (digit.guesses[0] for digit in reading.digits)
+            _guesses_as_json(digit.guesses[:1])[0] | {"guesses": _guesses_as_json(digit.guesses)}
+            for digit in reading.digits
         ],
         "stages": _stage_images(reading.stages) if reading.stages else [],
     }
+
+
+def _guesses_as_json(guesses: Sequence[Guess]) -> list[dict[str, Any]]:
+    return [{"digit": guess.digit, "probability": round(guess.probability, 4)} for guess in guesses]
 
 
 def _stage_images(stages: Stages) -> list[dict[str, Any]]:

@@ -159,7 +159,6 @@ function showImage() {
 }
 
 function send({ index, label, reading }) {
-  sent = index;
   const detail = {
     ...reading,
     revision: undefined, // it is not one of the pad's
@@ -167,18 +166,17 @@ function send({ index, label, reading }) {
     source: `Test image ${index}, a ${label}`,
   };
   document.dispatchEvent(new CustomEvent("reading", { detail }));
+  sent = index;
 }
 
-// What was sent is read by the network that is in use, until the pad has something to show.
+// What was sent is read by the network that is in use, until something else is read.
 async function sendAgain() {
   const index = sent;
   const answer = await server.look({ session, index }).catch(() => undefined);
   if (sent === index && answer?.reading) send(answer);
 }
 
-document.addEventListener("reading", ({ detail }) => {
-  if (!detail.source) sent = null;
-});
+document.addEventListener("reading", () => (sent = null));
 
 // ---- Clicks and keys
 

@@ -79,6 +79,7 @@ let timer = null;
 let lastAsked = -ASK_EVERY;
 let waitingFor = null; // the request under way
 let answered = 0; // the latest revision whose request is over
+let superseded = false; // in the answer, by a picture or a test image
 let handsOver = false; // once the live answer is there, so as not to delay it
 
 function changed(isMoving = false) {
@@ -128,7 +129,10 @@ function becomeIdle() {
 
 function announce(reading) {
   document.dispatchEvent(new CustomEvent("reading", { detail: reading }));
+  superseded = false;
 }
+
+document.addEventListener("reading", () => (superseded = true));
 
 // Ask for what is not answered yet, and hand the drawing to Python after that.
 function finish() {
@@ -254,12 +258,20 @@ slider.addEventListener("input", () => {
 });
 slider.addEventListener("change", finish);
 
+function readAgain() {
+  changed();
+  if (!stroke) finish();
+}
+
+// A picture that covered the pad is gone.
+document.addEventListener("uncovered", readAgain);
+
 // Python names the session when the page opens, and the network when another one is to read.
 watch("value", () => {
   ({ session, network } = props.value);
   if (strokes().length === 0) return;
-  changed();
-  if (!stroke) finish();
+  if (superseded) props.value = value(); // Python keeps no drawing, and other tabs use it
+  else readAgain();
 });
 
 // A window that is resized, a tab that is shown, a move to a screen of another density.

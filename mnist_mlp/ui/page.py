@@ -36,9 +36,12 @@ THEME = gr.themes.Default(
 )
 # Answers come in milliseconds: gradio's own clock over them would only blink.
 CSS = """
-#digit-pad, #answer, #train-preview, #train-monitor, #train-report, #test-gallery {
+#digit-pad, #picture, #answer, #train-preview, #train-monitor, #train-report, #test-gallery {
   & [data-testid="status-tracker"] { display: none; }
 }
+/* What is read in the pad's place is laid over it: see picture.css. */
+#drawing { position: relative; }
+#picture { position: static; }
 #train-preview {
   & img { width: 100%; max-width: 480px; border-radius: 6px; image-rendering: pixelated; }
   & figcaption { margin-top: 6px; font-size: 0.82rem; }
@@ -89,7 +92,8 @@ def _open_and_close(
             session.key,
             gr.Tabs(selected=query["tab"]) if query.get("tab") in TABS else gr.skip(),
             _pad_value(session),
-            _gallery_value(session),
+            _named_network(session),
+            _named_network(session),
             {"session": session.key, "run": None, "label": ""},
             gr.update(interactive=True),
             preset_of(values),
@@ -100,7 +104,7 @@ def _open_and_close(
         sessions.close(request.session_hash)
 
     fields = list(training.fields.values())
-    shown = [tabs, draw.pad, test_set.gallery, training.monitor]
+    shown = [tabs, draw.pad, draw.picture, test_set.gallery, training.monitor]
     outputs = [key, *shown, training.start, training.preset, *fields]
     page.load(open_page, None, outputs, **QUIETLY)
     page.unload(close_page)
@@ -139,7 +143,7 @@ def _train(
 ) -> None:
     fields = list(training.fields.values())
     networks = [draw.network, test_set.network]
-    readers = [draw.pad, test_set.gallery, *networks]
+    readers = [draw.pad, draw.picture, test_set.gallery, *networks]
 
     def begin(key: str, *values: Any) -> list[Any]:
         """Put a run in line, or say beside each wrong field what is wrong with it."""
@@ -180,7 +184,7 @@ def _train(
         if session is None:
             return [gr.skip()] * len(networks)
         session.forget_earlier_runs()
-        return [_networks(session)] * len(networks)
+        return [_networks(session) for _ in networks]
 
     training.start.click(begin, [key, *fields], [training.monitor, *fields], **QUIETLY)
     training.stop.click(stop, key, None, **QUIETLY)
@@ -195,8 +199,9 @@ def _help(name: str, errors: dict[str, str]) -> str:
 
 
 def _readers(session: Session) -> list[Any]:
-    """Values for the pad, the gallery and the two choices of a network, which follow it."""
-    return [_pad_value(session), _gallery_value(session), _networks(session), _networks(session)]
+    """Values for the pad, the picture, the gallery and the two choices of a network."""
+    named = _named_network(session)
+    return [_pad_value(session), named, named, _networks(session), _networks(session)]
 
 
 def _pad_value(session: Session) -> dict[str, Any]:
@@ -205,7 +210,7 @@ def _pad_value(session: Session) -> dict[str, Any]:
     return PadValue(drawing=[], session=session.key, network=network).model_dump()
 
 
-def _gallery_value(session: Session) -> dict[str, Any]:
+def _named_network(session: Session) -> dict[str, Any]:
     return {"session": session.key, "network": _network(session)}
 
 
@@ -214,6 +219,7 @@ def _network(session: Session) -> str:
 
 
 def _networks(session: Session) -> Any:
+    """For one radio: gradio takes an update apart while it sends it, so each needs its own."""
     choices = [("The shipped network", SHIPPED)]
     choices += [(_name(run), str(run.number)) for run in session.trained_runs]
     return gr.update(choices=choices, value=_network(session))

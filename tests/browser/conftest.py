@@ -1,6 +1,7 @@
 """One running page and one Chromium for all browser tests; a new visitor for each test."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -24,8 +25,14 @@ def browser() -> Iterator[playwright.Browser]:
 
 
 @pytest.fixture(scope="session")
-def app_url() -> Iterator[str]:
-    with driver.running_app() as url:
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the running page would keep a visitor's files."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="session")
+def app_url(cache: Path) -> Iterator[str]:
+    with driver.running_app(cache=cache) as url:
         yield url
 
 

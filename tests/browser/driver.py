@@ -25,6 +25,7 @@ CHROMIUM_OPTIONS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--use-fake-device-for-media-stream",  # Chromium's own camera: a disc on green, and a clock
 ]
 
 
@@ -35,12 +36,22 @@ def free_port() -> int:
 
 
 @contextmanager
-def running_app(*arguments: str, script: Path = REPOSITORY / "app.py") -> Iterator[str]:
-    """Start a page as a process on a free port; yields its address once it answers."""
+def running_app(
+    *arguments: str, script: Path = REPOSITORY / "app.py", cache: Path | None = None
+) -> Iterator[str]:
+    """Start a page as a process on a free port; yields its address once it answers.
+
+    What gradio keeps of visitors' files goes to the cache.
+    """
     port = free_port()
     command = [sys.executable, str(script), "--no-browser", "--port", str(port), *arguments]
     process = subprocess.Popen(
-        command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command,
+        cwd=REPOSITORY,
+        env={**os.environ, "GRADIO_TEMP_DIR": str(cache)} if cache else None,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
     url = f"http://127.0.0.1:{port}"
     try:
