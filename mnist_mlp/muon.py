@@ -47,7 +47,10 @@ def orthogonal(matrix: Tensor) -> Tensor:
         return orthogonal(matrix.T).T
     x = matrix / (matrix.norm() + 1e-12)
     a, b, c = COEFFICIENTS
+    # Each Newton-Schulz step multiplies x by a polynomial of its Gram matrix, which is smaller.
+    gram = x @ x.T
+    identity = product = torch.eye(len(gram), device=gram.device)
     for _ in range(NEWTON_SCHULZ_STEPS):
-        gram = x @ x.T
-        x = a * x + (b * gram + c * gram @ gram) @ x
-    return x
+        factor = a * identity + b * gram + c * gram @ gram
+        product, gram = factor @ product, factor @ gram @ factor
+    return product @ x
