@@ -319,15 +319,19 @@ class _Views:
 
     @cached_property
     def _hard_targets(self) -> Tensor:
-        is_digit = self.labels != NO_DIGIT
-        if is_digit.all():
-            return self.labels
-        one_hot = F.one_hot(self.labels.clamp_min(0), CLASSES).float()
-        return one_hot.where(is_digit[:, None], 1 / CLASSES)
+        return self._one_hot if (self.labels == NO_DIGIT).any() else self.labels
 
     def _soft_targets(self, images: Tensor) -> Tensor:
+        """Half what the teacher says, half the label: the teacher is wrong at times, too."""
         probabilities = (logits_of(self.teacher, images) / SOFTENING).softmax(dim=1)
-        return probabilities.where((self.labels != NO_DIGIT)[:, None], 1 / CLASSES)
+        is_digit = (self.labels != NO_DIGIT)[:, None]
+        return probabilities.where(is_digit, 1 / CLASSES).lerp(self._one_hot, 0.5)
+
+    @cached_property
+    def _one_hot(self) -> Tensor:
+        """(n, 10): of what is no digit every digit is as likely."""
+        one_hot = F.one_hot(self.labels.clamp_min(0), CLASSES).float()
+        return one_hot.where((self.labels != NO_DIGIT)[:, None], 1 / CLASSES)
 
 
 @dataclass
