@@ -47,7 +47,13 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         ".jpg, .pdf or .svg file",
     )
 
-    evaluate = commands.add_parser("evaluate", help="score a network on labelled digits")
+    evaluate = commands.add_parser(
+        "evaluate",
+        help="score a network on labelled digits",
+        description="Score a network on MNIST's test set, or on drawings: accuracy, confusion "
+        "matrix, precision and recall of each digit, and how well its probabilities are "
+        "calibrated.",
+    )
     evaluate.add_argument(
         "--drawings",
         nargs="+",
@@ -67,7 +73,12 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         "figures as JSON; of several sets, each into a folder of its own in this one",
     )
 
-    browse = commands.add_parser("browse", help="open the page on its tab of test images")
+    browse = commands.add_parser(
+        "browse",
+        help="open the page on its tab of test images",
+        description="Open the page on its tab of test images, each with what the network makes of "
+        "it; the other tabs are there as well.",
+    )
     add_page_options(browse)
 
     for command in (predict, evaluate):
