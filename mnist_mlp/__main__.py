@@ -50,9 +50,8 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     evaluate = commands.add_parser(
         "evaluate",
         help="score a network on labelled digits",
-        description="Score a network on MNIST's test set, or on drawings: accuracy, confusion "
-        "matrix, precision and recall of each digit, and how well its probabilities are "
-        "calibrated.",
+        description="Score a network on MNIST's test set, or on drawings: top-1 and top-3 "
+        "accuracy and calibration error; with --json or --save the confusion matrix as well.",
     )
     evaluate.add_argument(
         "--drawings",
