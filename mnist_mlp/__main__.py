@@ -51,7 +51,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         "evaluate",
         help="score a network on labelled digits",
         description="Score a network on MNIST's test set, or on drawings: top-1 and top-3 "
-        "accuracy and calibration error; with --json or --save the confusion matrix as well.",
+        "accuracy and calibration error; with --save more of it, in pictures.",
     )
     evaluate.add_argument(
         "--drawings",
