@@ -17,7 +17,7 @@ from mnist_mlp.classify import Classifier
 from mnist_mlp.evaluate import evaluate
 from mnist_mlp.preprocess import Drawing
 from mnist_mlp.training import TrainConfig, train
-from mnist_mlp.ui.jobs import WORKER_DIED, TrainingLine
+from mnist_mlp.ui.jobs import NO_WORKER, WORKER_DIED, TrainingLine
 from mnist_mlp.ui.sessions import MAX_RUNS, Sessions
 from mnist_mlp.ui.worker import CURVE_POINTS, BatchEnd, Failed, LossCurve, Trained
 
@@ -125,6 +125,17 @@ def test_an_idle_worker_that_is_killed_is_replaced(line: TrainingLine):
     job = line.submit(QUICK)
     assert job.finished.wait(60)
     assert isinstance(job.outcome, Trained)
+
+
+def test_a_worker_that_cannot_start_is_told(tmp_path: Path):
+    line = TrainingLine(data_dir=tmp_path, threads=-1)  # PyTorch refuses that
+    job = line.submit(QUICK)
+    line.start()
+    try:
+        assert job.finished.wait(60)
+        assert job.outcome == Failed(NO_WORKER)
+    finally:
+        line.close()
 
 
 def test_a_killed_server_leaves_no_worker_behind(tmp_path: Path, offline_environment):

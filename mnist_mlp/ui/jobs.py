@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import threading
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +15,13 @@ WORKER_DIED = (
     "The training process ended without a word, stopped or out of memory: your settings are kept, "
     "so train again, perhaps a smaller network."
 )
+
+NO_WORKER = (
+    "The training process cannot be started, perhaps for want of memory: the server's terminal "
+    "says more. Your settings are kept; try again later."
+)
+STARTS_BEFORE_GIVING_UP = 2
+SECONDS_BETWEEN_STARTS = 5
 
 
 def threads_of_a_worker(jobs: int = 1) -> int:
@@ -94,10 +102,16 @@ class TrainingLine:
         """Keep one worker alive and hand it job after job."""
         if number > 0:
             self._data_is_here.wait()
+        failed_starts = 0
         while not self._closed:
+            if failed_starts >= STARTS_BEFORE_GIVING_UP:
+                self._send_away(NO_WORKER)
+                time.sleep(SECONDS_BETWEEN_STARTS)
             process, connection = self._start_worker()
+            failed_starts += 1
             try:
                 self._hand_over_data(connection)
+                failed_starts = 0
                 while job := self._next_job(process):
                     self._follow(job, connection)
             except (EOFError, OSError):
@@ -161,6 +175,12 @@ class TrainingLine:
             else:
                 job.was_put_back = True
                 self._waiting.insert(0, job)
+
+    def _send_away(self, sentence: str) -> None:
+        """Nobody waits for a worker that does not come, unless another one is at work."""
+        with self._changed:
+            while self._waiting and not self._running:
+                self._end(self._waiting.pop(0), Failed(sentence))
 
     def _end(self, job: Job, outcome: Trained | Failed) -> None:
         job.outcome = outcome
