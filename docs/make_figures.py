@@ -48,6 +48,7 @@ def main() -> None:
         settled_answer(page)
         page.mouse.move(0, 0)
         page.screenshot(path=folder / "page.png")
+        photograph_test_set(page, folder)
         photograph_training(page, folder)
 
 
@@ -55,6 +56,13 @@ def evaluation_of_val() -> Evaluation:
     val = read_drawings(default_data_dir() / "pen" / "val.ndjson")
     images = torch.from_numpy(images_of_drawings(val.drawings))
     return evaluate(Classifier.load().model, Digits(images, val.labels))
+
+
+def photograph_test_set(page: Page, folder: Path) -> None:
+    page.get_by_role("tab", name="Test set").click()
+    expect(page.locator("#test-gallery .pictures li")).not_to_have_count(0, timeout=60_000)
+    page.wait_for_timeout(300)
+    page.screenshot(path=folder / "test_set.png")
 
 
 def photograph_training(page: Page, folder: Path) -> None:
